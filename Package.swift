@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The order of the targets is the order in which a record meets them: docs/ARCHITECTURE.md walks the same way.
+// Import direction is downwards only: `make lint` refuses an import that is not declared here, transitive ones too.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+/// Hot code stays optimised in debug builds too, or the fault tests measure the compiler and not the program.
+let hot: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let package = Package(
+    name: "router",
+    products: [
+        .executable(name: "router", targets: ["router"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", "5.4.0"..<"7.0.0"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.0"),
+    ],
+    targets: [
+        // The C boundary: a module map and a shim header each, nothing else.
+        .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // Adapters: one owner per C handle; they know nothing of the router.
+        .target(name: "KafkaClient", dependencies: ["CRdkafka"], swiftSettings: hot),
+        .target(name: "PostgresClient", dependencies: ["CLibpq"], swiftSettings: strict),
+        .target(name: "RedisClient", dependencies: ["CHiredis"], swiftSettings: strict),
+        .target(name: "ClickHouseClient", dependencies: ["CCurl"], swiftSettings: hot),
+
+        // Bytes in, bytes out.
+        .target(name: "ClickHouseNative", swiftSettings: hot),
+
+        // The domain: no I/O, no clock of its own.
+        .target(name: "RouterCore", dependencies: ["ClickHouseNative", "CCrypto"], swiftSettings: hot),
+
+        .target(
+            name: "RouterConfiguration",
+            dependencies: [
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ClientStore",
+            dependencies: ["RouterCore", "PostgresClient", "RedisClient", "CCrypto"],
+            swiftSettings: strict),
+
+        .target(
+            name: "RouterService",
+            dependencies: [
+                "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "ClientStore",
+                "RouterConfiguration",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: hot),
+        .target(
+            name: "RouterHTTP",
+            dependencies: [
+                .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "RouterOperations",
+            dependencies: [
+                "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "PostgresClient", "ClientStore",
+                "RouterConfiguration",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "router",
+            dependencies: [
+                "RouterCore", "RouterConfiguration", "RouterService", "RouterHTTP", "RouterOperations",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+    ]
+)

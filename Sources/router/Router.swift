@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Router: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "router")
+}
