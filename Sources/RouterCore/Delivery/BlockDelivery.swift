@@ -1,0 +1,274 @@
+/// The way of one block (one client's rows of one batch) into its table.
+///
+/// It is a plain value: an event goes in, `step` says what it needs next. Two rules shape it:
+/// before rows are inserted *again*, for whatever reason, the table is asked which of them it holds; and rows whose
+/// insert has an unknown outcome are neither inserted nor given up before the server is known to be done with them.
+struct BlockDelivery {
+    /// What the block needs next.
+    enum Step: Equatable {
+        /// An insert of the piece on top of the stack, as soon as there is a slot.
+        case insert
+        /// To know whether a query of its batch is still running.
+        case askQuiet
+        /// To know which of its rows the table holds.
+        case readBack
+        /// To know that the server itself is well, before its own destination is blamed.
+        case confirm
+        /// Time to pass; then `Step` after it.
+        case wait(untilMilliseconds: Int64, then: Next)
+        /// Its refusals to become dead letters.
+        case deadLetter
+        /// An answer: something is under way.
+        case answer
+        case settled
+    }
+
+    enum Next: Equatable {
+        case askQuiet
+        case readBack
+    }
+
+    /// Rows that go in one insert.
+    struct Piece {
+        var rows: RowSet
+        /// nil: the batch's own token. Otherwise a number that makes a token nobody used before.
+        var tokenNumber: UInt64?
+        /// True when its token may be known to the table already, so that a success alone proves nothing: the table drops
+        /// a known token *with different rows* silently.
+        var mayRepeatToken: Bool
+    }
+
+    private(set) var step: Step
+    private(set) var pieces: [Piece]
+    private(set) var refusals: [(rows: RowSet, refusal: Refusal)] = []
+    /// Set once the client's circuit is open: nothing more is inserted.
+    private(set) var givingUp: Refusal?
+    private(set) var lastMessage = ""
+    private(set) var lastFailureMilliseconds: Int64 = 0
+    /// Rows neither known to be in the table nor refused.
+    private(set) var remaining: RowSet
+
+    private var failures = 0
+    private var firstFailureMilliseconds: Int64?
+    private var hasBeenSent = false
+    private var outcomeIsUnknown = false
+    private var mustSplit = false
+    private var lastInsertMilliseconds: Int64 = 0
+    private var splitInsertsLeft: Int
+    private var readBackRefusals = 0
+
+    /// - Parameter openCircuit: the refusal for its rows when the client's circuit is open already.
+    init(rowCount: Int, isRedo: Bool, openCircuit: Refusal?, limits: DeliveryLimits) {
+        remaining = RowSet(all: rowCount)
+        pieces = [Piece(rows: remaining, tokenNumber: nil, mayRepeatToken: isRedo)]
+        splitInsertsLeft = limits.maxSplitInserts
+        givingUp = openCircuit
+        hasBeenSent = isRedo
+        step = .insert
+        if isRedo {
+            // An insert of the life before may still be under way.
+            outcomeIsUnknown = true
+            step = .askQuiet
+        } else {
+            advance()
+        }
+    }
+
+    // MARK: - What happens to it
+
+    mutating func inserting(nowMilliseconds: Int64) {
+        step = .answer
+        hasBeenSent = true
+        lastInsertMilliseconds = nowMilliseconds
+    }
+
+    mutating func asked() {
+        step = .answer
+    }
+
+    mutating func insertAnswered(_ answer: InsertAnswer, nowMilliseconds: Int64, limits: DeliveryLimits) {
+        guard var piece = pieces.popLast() else { return }
+        switch answer {
+        case .acknowledged where !piece.mayRepeatToken:
+            remaining = remaining.subtracting(piece.rows)
+            failures = 0
+            firstFailureMilliseconds = nil
+            advance()
+        case .acknowledged:
+            failures = 0
+            firstFailureMilliseconds = nil
+            piece.tokenNumber = UInt64.max  // whatever is missing after all goes under a new token: see `freshToken`
+            piece.mayRepeatToken = false
+            pieces.append(piece)
+            step = .readBack
+        case .rowFault(let message):
+            lastMessage = message
+            mustSplit = true
+            piece.mayRepeatToken = true
+            pieces.append(piece)
+            step = .readBack
+        case .refused(let message):
+            piece.mayRepeatToken = true
+            pieces.append(piece)
+            failed(message, nowMilliseconds, then: .readBack, limits)
+        case .unknown(let message, let mayHaveReachedServer):
+            piece.mayRepeatToken = true
+            pieces.append(piece)
+            outcomeIsUnknown = outcomeIsUnknown || mayHaveReachedServer
+            failed(message, nowMilliseconds, then: outcomeIsUnknown ? .askQuiet : .readBack, limits)
+        }
+    }
+
+    mutating func quietAnswered(_ answer: QuietAnswer, nowMilliseconds: Int64, limits: DeliveryLimits) {
+        switch answer {
+        case .quiet:
+            outcomeIsUnknown = false
+            step = .readBack
+        case .running:
+            step = .wait(untilMilliseconds: nowMilliseconds + limits.quietPollMilliseconds, then: .askQuiet)
+        case .refused:
+            // The server's own time limit on the query is what remains to go by; for a redo the clock starts now.
+            let since = lastInsertMilliseconds == 0 ? nowMilliseconds : lastInsertMilliseconds
+            lastInsertMilliseconds = since
+            let over = since + limits.maxExecutionMilliseconds + limits.quietPollMilliseconds
+            if nowMilliseconds >= over {
+                outcomeIsUnknown = false
+                step = .readBack
+            } else {
+                step = .wait(untilMilliseconds: over, then: .askQuiet)
+            }
+        case .unknown:
+            failed("the server did not say which queries are running", nowMilliseconds, then: .askQuiet, limits)
+        }
+    }
+
+    mutating func readBackAnswered(_ answer: ReadBackAnswer, nowMilliseconds: Int64, limits: DeliveryLimits) {
+        switch answer {
+        case .held(let rows):
+            readBackRefusals = 0
+            remaining = remaining.subtracting(rows)
+            goOnAfterReadBack()
+        case .missing:
+            goOnAfterReadBack()
+        case .refused(let message):
+            readBackRefusals += 1
+            // A destination that refuses to be read cannot hold its rows back for ever. Giving up unread is safe:
+            // an origin that has a row and a dead letter counts as delivered, once.
+            if givingUp != nil && readBackRefusals > 2 {
+                goOnAfterReadBack()
+            } else {
+                failed(message, nowMilliseconds, then: .readBack, limits)
+            }
+        case .unknown:
+            failed("the server did not say which rows it holds", nowMilliseconds, then: .readBack, limits)
+        }
+    }
+
+    mutating func deadLettersSettled() {
+        step = .settled
+    }
+
+    /// The client's circuit opened: what is not in the table becomes dead letters, after a read-back where anything was sent.
+    mutating func circuitOpened(_ refusal: Refusal) {
+        guard givingUp == nil else { return }
+        givingUp = refusal
+        switch step {
+        case .insert where !hasBeenSent:
+            advance()
+        case .insert, .wait, .confirm:
+            step = outcomeIsUnknown ? .askQuiet : .readBack
+        case .askQuiet, .readBack, .deadLetter, .answer, .settled:
+            break
+        }
+    }
+
+    /// The server was away and is back: its absence is not this destination's fault.
+    mutating func serverIsBack(nowMilliseconds: Int64) {
+        failures = 0
+        firstFailureMilliseconds = nil
+        switch step {
+        case .wait(_, let next): step = .wait(untilMilliseconds: nowMilliseconds, then: next)
+        case .confirm: step = outcomeIsUnknown ? .askQuiet : .readBack
+        default: break
+        }
+    }
+
+    mutating func timePassed(nowMilliseconds: Int64) {
+        guard case .wait(let until, let next) = step, until <= nowMilliseconds else { return }
+        step = next == .askQuiet ? .askQuiet : .readBack
+    }
+
+    /// True when the refusals have lasted long enough to blame this client's destination.
+    func hasTimedOut(nowMilliseconds: Int64, limitMilliseconds: Int64) -> Bool {
+        guard let first = firstFailureMilliseconds, givingUp == nil else { return false }
+        return nowMilliseconds - first >= limitMilliseconds
+    }
+
+    mutating func confirm() {
+        step = .confirm
+    }
+
+    /// Gives the top piece a token that nobody used before, where it needs one.
+    mutating func nameTopPiece(_ next: () -> UInt64) {
+        guard let last = pieces.indices.last, pieces[last].tokenNumber == UInt64.max else { return }
+        pieces[last].tokenNumber = next()
+    }
+
+    // MARK: - What it does next
+
+    private mutating func failed(
+        _ message: String, _ nowMilliseconds: Int64, then next: Next, _ limits: DeliveryLimits
+    ) {
+        lastMessage = message
+        failures += 1
+        lastFailureMilliseconds = nowMilliseconds
+        if firstFailureMilliseconds == nil { firstFailureMilliseconds = nowMilliseconds }
+        step = .wait(untilMilliseconds: nowMilliseconds + limits.backoffMilliseconds(failures: failures), then: next)
+    }
+
+    private mutating func goOnAfterReadBack() {
+        if mustSplit {
+            mustSplit = false
+            split()
+        }
+        advance()
+    }
+
+    /// The piece on top was refused for its rows: one row is the culprit itself, more are halved.
+    private mutating func split() {
+        guard let piece = pieces.popLast() else { return }
+        let rows = piece.rows.intersection(remaining)
+        if rows.isEmpty { return }
+        if rows.count == 1 || splitInsertsLeft < 2 {
+            refusals.append((rows, Refusal(.destinationRejected, "ClickHouse refused this row: \(lastMessage)")))
+            remaining = remaining.subtracting(rows)
+            return
+        }
+        splitInsertsLeft -= 2
+        let (first, second) = rows.halves()
+        // Tokens of their own: under the batch's token the second half would be dropped where the first has landed.
+        pieces.append(Piece(rows: second, tokenNumber: UInt64.max, mayRepeatToken: false))
+        pieces.append(Piece(rows: first, tokenNumber: UInt64.max, mayRepeatToken: false))
+    }
+
+    private mutating func advance() {
+        while let top = pieces.last {
+            let rows = top.rows.intersection(remaining)
+            if !rows.isEmpty {
+                pieces[pieces.count - 1].rows = rows
+                break
+            }
+            pieces.removeLast()
+        }
+        if let givingUp, !remaining.isEmpty {
+            refusals.append((remaining, givingUp))
+            remaining = RowSet([])
+            pieces = []
+        }
+        if !pieces.isEmpty {
+            step = .insert
+        } else {
+            step = refusals.isEmpty ? .settled : .deadLetter
+        }
+    }
+}

@@ -1,0 +1,152 @@
+/// The delivery protocol of one member as a plain value: events go in, actions come out, and it owns no bytes and no clock.
+///
+/// A batch goes Seal → (durable) → dead letters → blocks → Complete; a batch named by the committed state of a life
+/// before starts at Recovery and joins at the dead letters. `docs/DELIVERY.md` tells the protocol failure by failure.
+public struct Delivery {
+    public let limits: DeliveryLimits
+
+    var partitions: [Int32: PartitionChain] = [:]
+    var batches: [UUID128: OutstandingBatch] = [:]
+    var circuits: [ClientID: DestinationCircuit] = [:]
+    var health = ServerHealth()
+
+    var waitingForSlot = FairQueue()
+    var waitingToAsk: [BlockKey] = []
+    /// Blocks with a deadline; few, since only a failing block waits.
+    var waitingForTime: [BlockKey] = []
+    /// Blocks that hold their answer back until the server itself is known to be well.
+    var waitingForServer: [BlockKey] = []
+    /// Inserts held back until a commit renews the lease.
+    var waitingForLease: [BlockKey] = []
+
+    var insertTickets: [UInt64: BlockKey] = [:]
+    var questionTickets: [UInt64: BlockKey] = [:]
+    var refusalTickets: [UInt64: BlockKey] = [:]
+    var insertsOfClient: [ClientID: Int] = [:]
+
+    /// When the commit was *sent* whose answer proved last that this member is one.
+    var leaseSinceMilliseconds: Int64 = .min
+    var commitSentMilliseconds: [UInt64: Int64] = [:]
+
+    private var lastTicket: UInt64 = 0
+    /// Makes this life's own tokens differ from every other life's.
+    private let life: UUID128
+    var actions: [DeliveryAction] = []
+    var now: Int64 = 0
+
+    public init(limits: DeliveryLimits, life: UUID128) {
+        self.limits = limits
+        self.life = life
+    }
+
+    // MARK: - In and out
+
+    /// Takes one event and returns what is to be done, in order.
+    public mutating func handle(_ event: DeliveryEvent, nowMilliseconds: Int64) -> [DeliveryAction] {
+        now = nowMilliseconds
+        take(event)
+        passTime()
+        schedule()
+        commitWhatChanged()
+        releaseWhatIsDrained()
+        defer { actions = [] }
+        return actions
+    }
+
+    private mutating func take(_ event: DeliveryEvent) {
+        switch event {
+        case .assigned(let partition, let state): recover(partition, state)
+        case .revoking(let revoked): drain(revoked)
+        case .lost(let lost): for partition in lost { abandon(partition) }
+        case .committed(let partition, let ticket, let answer): committed(partition, ticket, answer)
+        case .redoRead(let batch, let content): settle(batch, content)
+        case .deadLettersSettled(let batch): insertBlocks(of: batch)
+        case .insertAnswered(let ticket, let answer): insertAnswered(ticket, answer)
+        case .quietAnswered(let ticket, let answer): quietAnswered(ticket, answer)
+        case .readBackAnswered(let ticket, let answer): readBackAnswered(ticket, answer)
+        case .rowsDeadLettered(let ticket): rowsDeadLettered(ticket)
+        case .serverProbed(let ticket, let isWell): serverProbed(ticket, isWell)
+        case .destinationProbed(_, let client, let isWell): destinationProbed(client, isWell)
+        case .tick: break
+        }
+    }
+
+    /// When `.tick` is due at the latest; nil when nothing waits for time.
+    public var nextDeadlineMilliseconds: Int64? {
+        var earliest = health.probeAtMilliseconds
+        func consider(_ time: Int64?) {
+            if let time, time < earliest ?? .max { earliest = time }
+        }
+        if !health.isAway {
+            for key in waitingForTime {
+                if case .wait(let until, _) = batches[key.batch]?.blocks[key.client]?.step { consider(until) }
+            }
+        }
+        for circuit in circuits.values {
+            if case .open(let probeAt) = circuit.state { consider(probeAt) }
+        }
+        for partition in partitions.values {
+            consider(partition.lane.retryAtMilliseconds)
+            if case .draining(let deadline) = partition.phase { consider(deadline) }
+        }
+        return earliest
+    }
+
+    // MARK: - What the pipeline asks
+
+    public func owns(_ partition: Int32) -> Bool { partitions[partition] != nil }
+
+    /// True while another batch of this partition may be sealed: its chain has room and it is not being given up.
+    public func canSeal(_ partition: Int32) -> Bool {
+        guard let chain = partitions[partition], chain.phase == .running else { return false }
+        return chain.chain.count < limits.maxOutstandingBatches
+    }
+
+    /// Where the next batch of the partition starts.
+    public func end(of partition: Int32) -> Int64? { partitions[partition]?.end }
+
+    public var isIdle: Bool {
+        batches.isEmpty
+            && partitions.allSatisfy { $0.value.lane.isIdle && $0.value.lane.durable == wantedState($0.value) }
+    }
+
+    /// True when everything of the partition is settled and committed.
+    public func isIdle(_ partition: Int32) -> Bool {
+        guard let chain = partitions[partition] else { return true }
+        return chain.chain.isEmpty && chain.lane.isIdle && chain.lane.durable == wantedState(chain)
+    }
+
+    public var outstandingBatchCount: Int { batches.count }
+    public var isServerAway: Bool { health.isAway }
+    public var openCircuits: [ClientID] { circuits.filter { $0.value.refusal != nil }.map(\.key) }
+
+    /// What is known to be committed for each partition held.
+    public func committedOffset(_ partition: Int32) -> Int64? { partitions[partition]?.lane.durable?.offset }
+
+    // MARK: - Tickets and tokens
+
+    mutating func ticket() -> UInt64 {
+        lastTicket += 1
+        return lastTicket
+    }
+
+    /// The batch's own token, or one that only this insert of this life has.
+    func token(_ batch: UUID128, number: UInt64?) -> String {
+        let own = batch.hyphenated
+        guard let number else { return own }
+        return "\(own)-\(life.hyphenated)-\(number)"
+    }
+}
+
+extension UUID128 {
+    /// The text form with hyphens, lower case: what `insert_deduplication_token` and `query_id` start with.
+    public var hyphenated: String {
+        let digits = hex32
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index == 8 || index == 12 || index == 16 || index == 20 { text.append("-") }
+            text.append(digit)
+        }
+        return text
+    }
+}

@@ -1,0 +1,104 @@
+/// What the world tells the delivery machine. Every answer carries the ticket of the action that asked.
+public enum DeliveryEvent: Sendable {
+    /// A partition is this member's; `state` is what the broker has committed for it, read after the assignment.
+    case assigned(partition: Int32, state: PartitionState)
+    /// A partition is to be given up: finish what is sealed, or abandon it, then `.release` says so.
+    case revoking(partitions: [Int32])
+    /// A partition is somebody else's already: nothing of it is valid.
+    case lost(partitions: [Int32])
+    /// A commit was answered.
+    case committed(partition: Int32, ticket: UInt64, answer: CommitAnswer)
+    /// The records of a batch to be redone were read and judged again.
+    case redoRead(batch: UUID128, content: BatchContent)
+    /// Every dead letter of the batch is acknowledged by Kafka.
+    case deadLettersSettled(batch: UUID128)
+    case insertAnswered(ticket: UInt64, answer: InsertAnswer)
+    case quietAnswered(ticket: UInt64, answer: QuietAnswer)
+    case readBackAnswered(ticket: UInt64, answer: ReadBackAnswer)
+    case rowsDeadLettered(ticket: UInt64)
+    /// The neutral probe, which has nothing to do with any client.
+    case serverProbed(ticket: UInt64, isWell: Bool)
+    case destinationProbed(ticket: UInt64, client: ClientID, isWell: Bool)
+    /// A deadline that `nextDeadlineMilliseconds` named has passed (or may have).
+    case tick
+}
+
+/// What a batch consists of, once its records are judged. The bytes stay with the caller.
+public struct BatchContent: Sendable {
+    public var deadLetterCount: Int
+    /// Each client's number of rows, at least one.
+    public var blocks: [(client: ClientID, rowCount: Int)]
+
+    public init(deadLetterCount: Int, blocks: [(client: ClientID, rowCount: Int)]) {
+        self.deadLetterCount = deadLetterCount
+        self.blocks = blocks
+    }
+}
+
+public enum CommitAnswer: Sendable, Equatable {
+    case durable
+    /// Nothing is known to be wrong with this member: commit again (27 rebalance in progress, a coordinator that moves, time-outs).
+    case retry
+    /// 22 or 25: this member missed a generation. Nothing it holds is valid.
+    case generationMissed
+}
+
+public enum InsertAnswer: Sendable {
+    case acknowledged
+    /// The server's own exception, which says that rows of this insert are at fault.
+    case rowFault(message: String)
+    /// The server's own exception, which says that the destination or the server cannot take it now.
+    case refused(message: String)
+    /// No answer that can be believed: it may have been inserted, or may still be.
+    case unknown(message: String, mayHaveReachedServer: Bool)
+}
+
+public enum QuietAnswer: Sendable {
+    /// No query of the batch is running.
+    case quiet
+    case running
+    /// The server answers, but not this question (no grant on `system.processes`).
+    case refused
+    case unknown
+}
+
+public enum ReadBackAnswer: Sendable {
+    /// The rows of the block that the table holds.
+    case held(RowSet)
+    /// There is no such table or database, so it holds nothing.
+    case missing
+    case refused(message: String)
+    case unknown
+}
+
+/// What the delivery machine asks the world to do.
+public enum DeliveryAction: Sendable {
+    case commit(partition: Int32, state: PartitionState, ticket: UInt64)
+    /// Consuming goes on at this offset.
+    case start(partition: Int32, offset: Int64)
+    /// Read and judge [lo, hi) again.
+    case redo(partition: Int32, batch: UUID128, lo: Int64, hi: Int64)
+    /// Produce the batch's dead letters and wait for every acknowledgement.
+    case settleDeadLetters(batch: UUID128)
+    /// `startBeforeMilliseconds`: past it the member's lease is over and the insert must not be sent any more.
+    case insert(
+        ticket: UInt64, batch: UUID128, client: ClientID, rows: RowSet, token: String, startBeforeMilliseconds: Int64)
+    case askQuiet(ticket: UInt64, batch: UUID128, client: ClientID)
+    case readBack(ticket: UInt64, batch: UUID128, client: ClientID)
+    /// Rows that will not be inserted: their records become dead letters.
+    case deadLetterRows(ticket: UInt64, batch: UUID128, client: ClientID, refusals: [(rows: RowSet, refusal: Refusal)])
+    case probeServer(ticket: UInt64)
+    case probeDestination(ticket: UInt64, client: ClientID)
+    /// Every row and dead letter of the batch is acknowledged; its memory can go.
+    case completed(batch: UUID128)
+    /// The batch is not this member's any more; its memory can go, its answers do not matter.
+    case dropped(batch: UUID128)
+    /// The rebalance can go on: nothing of this partition is under way or will be committed.
+    case release(partition: Int32)
+    /// This member missed a generation: everything is dropped; read the committed state of what is still assigned, and say `.assigned`.
+    case startOver(partitions: [Int32])
+    case circuitOpened(client: ClientID, message: String)
+    case circuitClosed(client: ClientID)
+    case serverAway(message: String)
+    case serverBack
+}

@@ -1,0 +1,123 @@
+extension Delivery {
+    /// The batch's intent is durable and its content known: dead letters first, then its blocks.
+    ///
+    /// The order matters: had a record been a dead letter at first and valid at a redo, the table might drop its row as a
+    /// repeat of the token, and were its dead letter not sent before any insert, it would be in neither.
+    mutating func settle(_ id: UUID128, _ content: BatchContent?) {
+        guard let batch = batches[id], let content, batch.stage == .sealing || batch.stage == .reading else { return }
+        batches[id]!.content = content
+        batches[id]!.stage = .deadLetters
+        if content.deadLetterCount > 0 {
+            actions.append(.settleDeadLetters(batch: id))
+        } else {
+            insertBlocks(of: id)
+        }
+    }
+
+    mutating func insertBlocks(of id: UUID128) {
+        guard let batch = batches[id], batch.stage == .deadLetters, let content = batch.content else { return }
+        batches[id]!.stage = .blocks
+        batches[id]!.unsettledBlocks = content.blocks.count
+        for (client, rowCount) in content.blocks {
+            batches[id]!.blocks[client] = BlockDelivery(
+                rowCount: rowCount, isRedo: batch.isRedo, openCircuit: circuits[client]?.refusal, limits: limits)
+        }
+        if content.blocks.isEmpty { complete(id) }
+        for (client, _) in content.blocks { enqueue(BlockKey(batch: id, client: client)) }
+    }
+
+    // MARK: - Answers
+
+    mutating func insertAnswered(_ ticket: UInt64, _ answer: InsertAnswer) {
+        guard let key = insertTickets.removeValue(forKey: ticket) else { return }
+        insertsOfClient[key.client, default: 1] -= 1
+        if insertsOfClient[key.client] == 0 { insertsOfClient[key.client] = nil }
+        switch answer {
+        case .acknowledged: closeCircuit(key.client)
+        case .rowFault: break
+        case .refused, .unknown: probeServerUnlessProbing()
+        }
+        update(key) { block, now, limits in
+            block.insertAnswered(answer, nowMilliseconds: now, limits: limits)
+        }
+    }
+
+    mutating func quietAnswered(_ ticket: UInt64, _ answer: QuietAnswer) {
+        guard let key = questionTickets.removeValue(forKey: ticket) else { return }
+        if case .unknown = answer { probeServerUnlessProbing() }
+        update(key) { block, now, limits in
+            block.quietAnswered(answer, nowMilliseconds: now, limits: limits)
+        }
+    }
+
+    mutating func readBackAnswered(_ ticket: UInt64, _ answer: ReadBackAnswer) {
+        guard let key = questionTickets.removeValue(forKey: ticket) else { return }
+        switch answer {
+        case .held, .missing: break
+        case .refused, .unknown: probeServerUnlessProbing()
+        }
+        update(key) { block, now, limits in
+            block.readBackAnswered(answer, nowMilliseconds: now, limits: limits)
+        }
+    }
+
+    mutating func rowsDeadLettered(_ ticket: UInt64) {
+        guard let key = refusalTickets.removeValue(forKey: ticket) else { return }
+        update(key) { block, _, _ in block.deadLettersSettled() }
+    }
+
+    /// Changes a block, if it is still there, and sees to what it needs next.
+    private mutating func update(_ key: BlockKey, _ change: (inout BlockDelivery, Int64, DeliveryLimits) -> Void) {
+        guard batches[key.batch]?.blocks[key.client] != nil else { return }
+        change(&batches[key.batch]!.blocks[key.client]!, now, limits)
+        giveUpIfItLastsTooLong(key)
+        enqueue(key)
+    }
+
+    private mutating func giveUpIfItLastsTooLong(_ key: BlockKey) {
+        guard let block = batches[key.batch]?.blocks[key.client], case .wait = block.step, !health.isAway else { return }
+        let limit = circuits[key.client]?.state == .halfOpen ? 0 : limits.destinationTimeoutMilliseconds
+        guard block.hasTimedOut(nowMilliseconds: now, limitMilliseconds: limit) else { return }
+        batches[key.batch]!.blocks[key.client]!.confirm()
+        probeServerUnlessProbing()
+    }
+
+    /// Puts the block where its next step waits for what it needs.
+    mutating func enqueue(_ key: BlockKey) {
+        guard let step = batches[key.batch]?.blocks[key.client]?.step else { return }
+        switch step {
+        case .insert: waitingForSlot.append(key)
+        case .askQuiet, .readBack: waitingToAsk.append(key)
+        case .wait: waitingForTime.append(key)
+        case .confirm: waitingForServer.append(key)
+        case .deadLetter: deadLetter(key)
+        case .answer: break
+        case .settled: blockSettled(key)
+        }
+    }
+
+    private mutating func deadLetter(_ key: BlockKey) {
+        guard let refusals = batches[key.batch]?.blocks[key.client]?.refusals else { return }
+        batches[key.batch]!.blocks[key.client]!.asked()
+        let ticket = ticket()
+        refusalTickets[ticket] = key
+        actions.append(.deadLetterRows(ticket: ticket, batch: key.batch, client: key.client, refusals: refusals))
+    }
+
+    private mutating func blockSettled(_ key: BlockKey) {
+        batches[key.batch]!.unsettledBlocks -= 1
+        batches[key.batch]!.blocks[key.client] = nil
+        if batches[key.batch]!.unsettledBlocks == 0 { complete(key.batch) }
+    }
+
+    /// Every block is settled. The offset moves past it once it is at the front of its chain.
+    private mutating func complete(_ id: UUID128) {
+        guard let partition = batches[id]?.partition else { return }
+        batches[id]!.stage = .complete
+        actions.append(.completed(batch: id))
+        while let first = partitions[partition]?.chain.first, batches[first]?.stage == .complete {
+            partitions[partition]!.chain.removeFirst()
+            batches[first] = nil
+        }
+    }
+}
