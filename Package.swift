@@ -92,5 +92,15 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+
+        // Tests
+        .testTarget(
+            name: "RouterConfigurationTests",
+            dependencies: ["RouterConfiguration", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RouterHTTPTests",
+            dependencies: ["RouterHTTP", .product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: strict),
     ]
 )

@@ -1,11 +1,14 @@
 /// One librdkafka property given as `KAFKA_CONFIG_<NAME>`.
-public struct KafkaProperty: Sendable, Equatable {
+public struct KafkaProperty: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
     /// librdkafka's name, `fetch.min.bytes`.
     public var name: String
     public var value: String
 
     /// Whether the value is masked wherever settings are shown. Judged by the name, and rather too often.
     public var isSecret: Bool { KafkaProperties.holdsSecret(name) }
+
+    public var description: String { "\(name)=\(isSecret ? Secret.mask : value)" }
+    public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
 }
 
 /// The `KAFKA_CONFIG_` settings: which there may be, and which not.

@@ -32,7 +32,9 @@ struct SettingSource {
     /// number (`0o17`, `1_000`) must not differ from the environment's.
     func text(_ name: String, isSecret: Bool) -> String? {
         guard names.contains(name) else { return nil }
-        return reader.string(forKey: ConfigKey([name]), isSecret: isSecret)
+        // The reader itself answers nil only for names that it rewrites (lower case, dots); none of ours is among them,
+        // and what is must still be seen, to be refused by its name.
+        return reader.string(forKey: ConfigKey([name]), isSecret: isSecret) ?? ""
     }
 
     // MARK: - The YAML file
