@@ -28,17 +28,30 @@ struct BlockDelivery {
         case readBack
     }
 
+    /// Under which name the table remembers an insert.
+    enum Token: Equatable {
+        /// The batch's own.
+        case batch
+        /// Of the rows within a range of offsets. The ranges come from halving the batch's, so every member that has to
+        /// split the same block uses the same names, and one that does not know yet that it is none doubles nothing.
+        case range(Range<Int64>)
+        /// One that nobody used before; its number is given when the insert starts.
+        case fresh(UInt64?)
+    }
+
     /// Rows that go in one insert.
     struct Piece {
         var rows: RowSet
-        /// nil: the batch's own token. Otherwise a number that makes a token nobody used before.
-        var tokenNumber: UInt64?
+        var token: Token
         /// True when its token may be known to the table already, so that a success alone proves nothing: the table drops
         /// a known token *with different rows* silently.
         var mayRepeatToken: Bool
     }
 
     private(set) var step: Step
+    /// What `step == .answer` waits for. An answer with another ticket belongs to an earlier life of this block: the same
+    /// batch can be dropped and recovered by one process.
+    private(set) var ticket: UInt64 = 0
     private(set) var pieces: [Piece]
     private(set) var refusals: [(rows: RowSet, refusal: Refusal)] = []
     /// Set once the client's circuit is open: nothing more is inserted.
@@ -55,12 +68,16 @@ struct BlockDelivery {
     private var mustSplit = false
     private var lastInsertMilliseconds: Int64 = 0
     private var splitInsertsLeft: Int
+    /// Told by a read-back: the offset of each row. Needed for splitting only.
+    private var offsets: [Int64] = []
+    private let isRedo: Bool
     private var readBackRefusals = 0
 
     /// - Parameter openCircuit: the refusal for its rows when the client's circuit is open already.
     init(rowCount: Int, isRedo: Bool, openCircuit: Refusal?, limits: DeliveryLimits) {
         remaining = RowSet(all: rowCount)
-        pieces = [Piece(rows: remaining, tokenNumber: nil, mayRepeatToken: isRedo)]
+        pieces = [Piece(rows: remaining, token: .batch, mayRepeatToken: isRedo)]
+        self.isRedo = isRedo
         splitInsertsLeft = limits.maxSplitInserts
         givingUp = openCircuit
         hasBeenSent = isRedo
@@ -76,14 +93,16 @@ struct BlockDelivery {
 
     // MARK: - What happens to it
 
-    mutating func inserting(nowMilliseconds: Int64) {
+    mutating func inserting(ticket: UInt64, nowMilliseconds: Int64) {
         step = .answer
+        self.ticket = ticket
         hasBeenSent = true
         lastInsertMilliseconds = nowMilliseconds
     }
 
-    mutating func asked() {
+    mutating func asked(ticket: UInt64) {
         step = .answer
+        self.ticket = ticket
     }
 
     mutating func insertAnswered(_ answer: InsertAnswer, nowMilliseconds: Int64, limits: DeliveryLimits) {
@@ -97,7 +116,8 @@ struct BlockDelivery {
         case .acknowledged:
             failures = 0
             firstFailureMilliseconds = nil
-            piece.tokenNumber = UInt64.max  // whatever is missing after all goes under a new token: see `freshToken`
+            // Whatever is missing after all goes under a token of its own.
+            piece.token = .fresh(nil)
             piece.mayRepeatToken = false
             pieces.append(piece)
             step = .readBack
@@ -144,11 +164,13 @@ struct BlockDelivery {
 
     mutating func readBackAnswered(_ answer: ReadBackAnswer, nowMilliseconds: Int64, limits: DeliveryLimits) {
         switch answer {
-        case .held(let rows):
+        case .held(let rows, let offsets):
             readBackRefusals = 0
+            self.offsets = offsets
             remaining = remaining.subtracting(rows)
             goOnAfterReadBack()
-        case .missing:
+        case .missing(let offsets):
+            self.offsets = offsets
             goOnAfterReadBack()
         case .refused(let message):
             readBackRefusals += 1
@@ -209,9 +231,9 @@ struct BlockDelivery {
     }
 
     /// Gives the top piece a token that nobody used before, where it needs one.
-    mutating func nameTopPiece(_ next: () -> UInt64) {
-        guard let last = pieces.indices.last, pieces[last].tokenNumber == UInt64.max else { return }
-        pieces[last].tokenNumber = next()
+    mutating func nameTopPiece(_ number: UInt64) {
+        guard let last = pieces.indices.last, pieces[last].token == .fresh(nil) else { return }
+        pieces[last].token = .fresh(number)
     }
 
     // MARK: - What it does next
@@ -245,10 +267,33 @@ struct BlockDelivery {
             return
         }
         splitInsertsLeft -= 2
-        let (first, second) = rows.halves()
-        // Tokens of their own: under the batch's token the second half would be dropped where the first has landed.
-        pieces.append(Piece(rows: second, tokenNumber: UInt64.max, mayRepeatToken: false))
-        pieces.append(Piece(rows: first, tokenNumber: UInt64.max, mayRepeatToken: false))
+        // Names of their own: under the batch's token the second half would be dropped where the first has landed.
+        for half in halves(of: rows, within: piece.token).reversed() {
+            pieces.append(
+                Piece(rows: half.rows, token: .range(half.range), mayRepeatToken: isRedo))
+        }
+    }
+
+    /// Halves the range of offsets until there are rows on both sides of the middle.
+    private func halves(of rows: RowSet, within token: Token) -> [(rows: RowSet, range: Range<Int64>)] {
+        let indices = rows.rows
+        guard let last = offsets.last, let first = offsets.first else { return [] }
+        var range = first..<(last + 1)
+        if case .range(let named) = token { range = named }
+        while true {
+            let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
+            let lower = indices.filter { offsets[Int($0)] < middle }
+            let upper = indices.filter { offsets[Int($0)] >= middle }
+            if lower.isEmpty {
+                range = middle..<range.upperBound
+            } else if upper.isEmpty {
+                range = range.lowerBound..<middle
+            } else {
+                return [
+                    (RowSet(lower), range.lowerBound..<middle), (RowSet(upper), middle..<range.upperBound),
+                ]
+            }
+        }
     }
 
     private mutating func advance() {

@@ -59,8 +59,10 @@ public struct Delivery {
         case .revoking(let revoked): drain(revoked)
         case .lost(let lost): for partition in lost { abandon(partition) }
         case .committed(let partition, let ticket, let answer): committed(partition, ticket, answer)
-        case .redoRead(let batch, let content): settle(batch, content)
-        case .deadLettersSettled(let batch): insertBlocks(of: batch)
+        case .redoRead(let ticket, let batch, let content):
+            if batches[batch]?.ticket == ticket, batches[batch]?.stage == .reading { settle(batch, content) }
+        case .deadLettersSettled(let ticket, let batch):
+            if batches[batch]?.ticket == ticket { insertBlocks(of: batch) }
         case .insertAnswered(let ticket, let answer): insertAnswered(ticket, answer)
         case .quietAnswered(let ticket, let answer): quietAnswered(ticket, answer)
         case .readBackAnswered(let ticket, let answer): readBackAnswered(ticket, answer)
@@ -130,11 +132,13 @@ public struct Delivery {
         return lastTicket
     }
 
-    /// The batch's own token, or one that only this insert of this life has.
-    func token(_ batch: UUID128, number: UInt64?) -> String {
+    func text(of token: BlockDelivery.Token, batch: UUID128) -> String {
         let own = batch.hyphenated
-        guard let number else { return own }
-        return "\(own)-\(life.hyphenated)-\(number)"
+        return switch token {
+        case .batch: own
+        case .range(let range): "\(own)-\(range.lowerBound)-\(range.upperBound)"
+        case .fresh(let number): "\(own)-\(life.hyphenated)-\(number ?? 0)"
+        }
     }
 }
 

@@ -9,9 +9,9 @@ public enum DeliveryEvent: Sendable {
     /// A commit was answered.
     case committed(partition: Int32, ticket: UInt64, answer: CommitAnswer)
     /// The records of a batch to be redone were read and judged again.
-    case redoRead(batch: UUID128, content: BatchContent)
+    case redoRead(ticket: UInt64, batch: UUID128, content: BatchContent)
     /// Every dead letter of the batch is acknowledged by Kafka.
-    case deadLettersSettled(batch: UUID128)
+    case deadLettersSettled(ticket: UInt64, batch: UUID128)
     case insertAnswered(ticket: UInt64, answer: InsertAnswer)
     case quietAnswered(ticket: UInt64, answer: QuietAnswer)
     case readBackAnswered(ticket: UInt64, answer: ReadBackAnswer)
@@ -63,10 +63,10 @@ public enum QuietAnswer: Sendable {
 }
 
 public enum ReadBackAnswer: Sendable {
-    /// The rows of the block that the table holds.
-    case held(RowSet)
+    /// The rows of the block that the table holds; `offsets` are those of all the block's rows, ascending.
+    case held(RowSet, offsets: [Int64])
     /// There is no such table or database, so it holds nothing.
-    case missing
+    case missing(offsets: [Int64])
     case refused(message: String)
     case unknown
 }
@@ -77,9 +77,9 @@ public enum DeliveryAction: Sendable {
     /// Consuming goes on at this offset.
     case start(partition: Int32, offset: Int64)
     /// Read and judge [lo, hi) again.
-    case redo(partition: Int32, batch: UUID128, lo: Int64, hi: Int64)
+    case redo(ticket: UInt64, partition: Int32, batch: UUID128, lo: Int64, hi: Int64)
     /// Produce the batch's dead letters and wait for every acknowledgement.
-    case settleDeadLetters(batch: UUID128)
+    case settleDeadLetters(ticket: UInt64, batch: UUID128)
     /// `startBeforeMilliseconds`: past it the member's lease is over and the insert must not be sent any more.
     case insert(
         ticket: UInt64, batch: UUID128, client: ClientID, rows: RowSet, token: String, startBeforeMilliseconds: Int64)

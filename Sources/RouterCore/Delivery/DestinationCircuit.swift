@@ -12,7 +12,8 @@ struct DestinationCircuit {
     var message: String
 
     var refusal: Refusal? {
-        state == .halfOpen ? nil : Refusal(.destinationUnavailable, "this client's destination refuses writes: \(message)")
+        state == .halfOpen
+            ? nil : Refusal(.destinationUnavailable, "this client's destination refuses writes: \(message)")
     }
 }
 

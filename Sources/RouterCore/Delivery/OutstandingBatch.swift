@@ -18,6 +18,8 @@ struct OutstandingBatch {
     let hi: Int64
     let isRedo: Bool
     var stage: Stage
+    /// Of the reading or the dead letters that are under way.
+    var ticket: UInt64 = 0
     var content: BatchContent?
     var blocks: [ClientID: BlockDelivery] = [:]
     var unsettledBlocks = 0

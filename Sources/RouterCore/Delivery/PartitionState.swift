@@ -91,7 +91,9 @@ extension PartitionState {
         var digits = parts[1]
         let isComplete = digits.last == "c"
         if isComplete { digits.removeLast() }
-        guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int64(digits), length > 0 else { return nil }
+        guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int64(digits), length > 0 else {
+            return nil
+        }
         let (hi, overflow) = lo.addingReportingOverflow(length)
         guard !overflow else { return nil }
         return Batch(id: id, hi: hi, isComplete: isComplete)

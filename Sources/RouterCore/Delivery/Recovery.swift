@@ -12,7 +12,9 @@ extension Delivery {
                 stage: entry.isComplete ? .complete : .reading)
             chain.chain.append(entry.id)
             if !entry.isComplete {
-                redo.append(.redo(partition: partition, batch: entry.id, lo: lo, hi: entry.hi))
+                let ticket = ticket()
+                batches[entry.id]!.ticket = ticket
+                redo.append(.redo(ticket: ticket, partition: partition, batch: entry.id, lo: lo, hi: entry.hi))
             }
             lo = entry.hi
         }

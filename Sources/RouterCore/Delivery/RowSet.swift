@@ -35,17 +35,4 @@ public struct RowSet: Equatable, Sendable {
         let there = Set(other.rows)
         return RowSet(rows.filter { there.contains($0) })
     }
-
-    /// The first and the second half; the first is the larger one of an odd count.
-    public func halves() -> (RowSet, RowSet) {
-        let all = rows
-        let middle = (all.count + 1) / 2
-        return (RowSet(Array(all[..<middle])), RowSet(Array(all[middle...])))
-    }
-
-    /// A name for exactly these rows of a block: the same in every life of the process.
-    var name: String {
-        guard let indices, let first = indices.first, let last = indices.last else { return "all" }
-        return "\(first)-\(last)-\(indices.count)"
-    }
 }

@@ -15,7 +15,7 @@ extension Delivery {
             guard step == .askQuiet || step == .readBack else { continue }
             let ticket = ticket()
             questionTickets[ticket] = key
-            batches[key.batch]!.blocks[key.client]!.asked()
+            batches[key.batch]!.blocks[key.client]!.asked(ticket: ticket)
             actions.append(
                 step == .askQuiet
                     ? .askQuiet(ticket: ticket, batch: key.batch, client: key.client)
@@ -40,15 +40,15 @@ extension Delivery {
 
     private mutating func insert(_ key: BlockKey) {
         let fresh = ticket()
-        batches[key.batch]!.blocks[key.client]!.nameTopPiece { fresh }
+        batches[key.batch]!.blocks[key.client]!.nameTopPiece(fresh)
         guard let piece = batches[key.batch]!.blocks[key.client]!.pieces.last else { return }
-        batches[key.batch]!.blocks[key.client]!.inserting(nowMilliseconds: now)
+        batches[key.batch]!.blocks[key.client]!.inserting(ticket: fresh, nowMilliseconds: now)
         insertTickets[fresh] = key
         insertsOfClient[key.client, default: 0] += 1
         actions.append(
             .insert(
                 ticket: fresh, batch: key.batch, client: key.client, rows: piece.rows,
-                token: token(key.batch, number: piece.tokenNumber),
+                token: text(of: piece.token, batch: key.batch),
                 startBeforeMilliseconds: leaseSinceMilliseconds + limits.leaseMilliseconds))
     }
 

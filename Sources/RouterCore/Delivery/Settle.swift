@@ -8,7 +8,9 @@ extension Delivery {
         batches[id]!.content = content
         batches[id]!.stage = .deadLetters
         if content.deadLetterCount > 0 {
-            actions.append(.settleDeadLetters(batch: id))
+            let ticket = ticket()
+            batches[id]!.ticket = ticket
+            actions.append(.settleDeadLetters(ticket: ticket, batch: id))
         } else {
             insertBlocks(of: id)
         }
@@ -37,7 +39,7 @@ extension Delivery {
         case .rowFault: break
         case .refused, .unknown: probeServerUnlessProbing()
         }
-        update(key) { block, now, limits in
+        update(key, ticket) { block, now, limits in
             block.insertAnswered(answer, nowMilliseconds: now, limits: limits)
         }
     }
@@ -45,7 +47,7 @@ extension Delivery {
     mutating func quietAnswered(_ ticket: UInt64, _ answer: QuietAnswer) {
         guard let key = questionTickets.removeValue(forKey: ticket) else { return }
         if case .unknown = answer { probeServerUnlessProbing() }
-        update(key) { block, now, limits in
+        update(key, ticket) { block, now, limits in
             block.quietAnswered(answer, nowMilliseconds: now, limits: limits)
         }
     }
@@ -56,26 +58,32 @@ extension Delivery {
         case .held, .missing: break
         case .refused, .unknown: probeServerUnlessProbing()
         }
-        update(key) { block, now, limits in
+        update(key, ticket) { block, now, limits in
             block.readBackAnswered(answer, nowMilliseconds: now, limits: limits)
         }
     }
 
     mutating func rowsDeadLettered(_ ticket: UInt64) {
         guard let key = refusalTickets.removeValue(forKey: ticket) else { return }
-        update(key) { block, _, _ in block.deadLettersSettled() }
+        update(key, ticket) { block, _, _ in block.deadLettersSettled() }
     }
 
-    /// Changes a block, if it is still there, and sees to what it needs next.
-    private mutating func update(_ key: BlockKey, _ change: (inout BlockDelivery, Int64, DeliveryLimits) -> Void) {
-        guard batches[key.batch]?.blocks[key.client] != nil else { return }
+    /// Changes a block, if it still waits for this answer, and sees to what it needs next.
+    private mutating func update(
+        _ key: BlockKey, _ ticket: UInt64, _ change: (inout BlockDelivery, Int64, DeliveryLimits) -> Void
+    ) {
+        guard let block = batches[key.batch]?.blocks[key.client], block.step == .answer, block.ticket == ticket else {
+            return
+        }
         change(&batches[key.batch]!.blocks[key.client]!, now, limits)
         giveUpIfItLastsTooLong(key)
         enqueue(key)
     }
 
     private mutating func giveUpIfItLastsTooLong(_ key: BlockKey) {
-        guard let block = batches[key.batch]?.blocks[key.client], case .wait = block.step, !health.isAway else { return }
+        guard let block = batches[key.batch]?.blocks[key.client], case .wait = block.step, !health.isAway else {
+            return
+        }
         let limit = circuits[key.client]?.state == .halfOpen ? 0 : limits.destinationTimeoutMilliseconds
         guard block.hasTimedOut(nowMilliseconds: now, limitMilliseconds: limit) else { return }
         batches[key.batch]!.blocks[key.client]!.confirm()
@@ -98,8 +106,8 @@ extension Delivery {
 
     private mutating func deadLetter(_ key: BlockKey) {
         guard let refusals = batches[key.batch]?.blocks[key.client]?.refusals else { return }
-        batches[key.batch]!.blocks[key.client]!.asked()
         let ticket = ticket()
+        batches[key.batch]!.blocks[key.client]!.asked(ticket: ticket)
         refusalTickets[ticket] = key
         actions.append(.deadLetterRows(ticket: ticket, batch: key.batch, client: key.client, refusals: refusals))
     }

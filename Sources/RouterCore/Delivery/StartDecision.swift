@@ -1,0 +1,44 @@
+/// Where a newly assigned partition starts, decided from what the broker and Postgres say of it.
+public enum StartDecision: Equatable, Sendable {
+    /// Nobody ever read it: the log's start.
+    case earliest
+    case resume(PartitionState)
+    /// The log's start has moved past records that were not delivered: they are gone. `lost` is that range of offsets.
+    case resumeAfterLoss(PartitionState, lost: Range<Int64>)
+    /// Going on would lose or double records without a word; a person decides with `router offsets accept`.
+    case stop(reason: String)
+
+    /// - Parameters:
+    ///   - committed: offset and metadata that the group has committed; nil when it has none.
+    ///   - progressOffset: the last offset that `partition_progress` remembers; nil when it has no row.
+    ///   - low: the log's first offset.
+    ///   - high: one past the log's last offset.
+    public static func decide(
+        committed: (offset: Int64, metadata: String?)?, progressOffset: Int64?, low: Int64, high: Int64
+    ) -> StartDecision {
+        guard let committed else {
+            guard let progressOffset, progressOffset > 0 else { return .earliest }
+            return .stop(
+                reason: "the group has no committed offset, though this partition was delivered up to offset "
+                    + "\(progressOffset): the group's offsets expired, or the topic or the group's name is a new one")
+        }
+        if committed.offset > high {
+            return .stop(
+                reason: "the committed offset \(committed.offset) is past the log's end \(high): "
+                    + "the topic was made anew, or the broker lost records")
+        }
+        let state: PartitionState
+        do {
+            state = try PartitionState(offset: committed.offset, metadata: committed.metadata)
+        } catch {
+            return .stop(reason: error.explanation)
+        }
+        if state.end > high {
+            return .stop(
+                reason: "a sealed batch ends at offset \(state.end), past the log's end \(high): "
+                    + "the topic was made anew, or the broker lost records")
+        }
+        if state.offset < low { return .resumeAfterLoss(state, lost: state.offset..<low) }
+        return .resume(state)
+    }
+}
