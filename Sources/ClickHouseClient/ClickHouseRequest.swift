@@ -32,6 +32,9 @@ public struct ClickHouseRequest: Sendable {
     public var timeoutMilliseconds: Int
     /// A longer answer is cut off and comes back as `.unknown`.
     public var maxResponseBytes: Int
+    /// How long the request may wait for a free connection. One that comes too late is not sent: it is answered
+    /// `.unknown`, kind `.abandoned`, not having reached the server. nil: as long as it takes.
+    public var startWithinMilliseconds: Int?
 
     public static let defaultTimeoutMilliseconds = 30_000
     public static let defaultMaxResponseBytes = 64 * 1024 * 1024
@@ -39,7 +42,7 @@ public struct ClickHouseRequest: Sendable {
     public init(
         sql: String, parameters: [(String, String)] = [], settings: [(String, String)] = [], queryID: String? = nil,
         body: ClickHouseBody = .none, timeoutMilliseconds: Int = defaultTimeoutMilliseconds,
-        maxResponseBytes: Int = defaultMaxResponseBytes
+        maxResponseBytes: Int = defaultMaxResponseBytes, startWithinMilliseconds: Int? = nil
     ) {
         self.sql = sql
         self.parameters = parameters
@@ -48,6 +51,7 @@ public struct ClickHouseRequest: Sendable {
         self.body = body
         self.timeoutMilliseconds = timeoutMilliseconds
         self.maxResponseBytes = maxResponseBytes
+        self.startWithinMilliseconds = startWithinMilliseconds
     }
 
     /// `name=value&…`, everything percent-encoded that is not unreserved (RFC 3986, 2.3).

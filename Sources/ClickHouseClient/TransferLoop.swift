@@ -21,6 +21,8 @@ final class TransferLoop: @unchecked Sendable {
     private struct Waiting {
         var request: ClickHouseRequest
         var completion: Transfer.Completion
+        /// On a clock that also runs while the process is stopped.
+        var latestStart: ContinuousClock.Instant?
     }
 
     private struct Inbox {
@@ -76,12 +78,13 @@ final class TransferLoop: @unchecked Sendable {
     }
 
     func submit(_ request: ClickHouseRequest, completion: @escaping Transfer.Completion) {
+        let latestStart = request.startWithinMilliseconds.map { ContinuousClock.now + .milliseconds($0) }
         let refusal: String? = inbox.withLock { inbox in
             if inbox.isStopping { return "the ClickHouse client is shut down" }
             if inbox.waiting.count >= Self.maxWaitingRequests {
                 return "\(inbox.waiting.count) requests are waiting for a connection already"
             }
-            inbox.waiting.append(Waiting(request: request, completion: completion))
+            inbox.waiting.append(Waiting(request: request, completion: completion, latestStart: latestStart))
             curl_multi_wakeup(multi)
             return nil
         }
@@ -138,6 +141,9 @@ final class TransferLoop: @unchecked Sendable {
                 .unknown(
                     ClickHouseTransportFault(
                         kind: .badRequest, curlCode: Int(code), text: text, httpStatus: 0, mayHaveReachedServer: false)))
+        }
+        if let latest = waiting.latestStart, ContinuousClock.now > latest {
+            return waiting.completion(Self.notSent("no connection was free within the time the request had to start"))
         }
         guard let baseURL else { return refuse("\(endpoint) is not an address: check the host and port of ClickHouse") }
         guard let transfer = Transfer(request: waiting.request, completion: waiting.completion) else {

@@ -71,6 +71,12 @@ public struct RowBinaryError: Error, Equatable, Sendable, CustomStringConvertibl
     public var wanted: String
     public var bytesLeft: Int
 
+    public init(position: Int, wanted: String, bytesLeft: Int) {
+        self.position = position
+        self.wanted = wanted
+        self.bytesLeft = bytesLeft
+    }
+
     public var description: String {
         "ClickHouse's RowBinary answer does not parse: at byte \(position) \(wanted) was expected, \(bytesLeft) bytes are left"
     }

@@ -326,6 +326,38 @@ import Testing
         }
     }
 
+    @Test func aRequestThatCannotStartInTimeIsNotSent() async throws {
+        let arrived = Arrivals()
+        try await withServer(
+            connections: 1,
+            script: { _ in
+                arrived.add()
+                return .wait({ arrived.isOpen }, response())
+            }
+        ) { client, server in
+            async let first = client.perform(insert())
+            await arrived.wait(for: 1)
+            var late = insert()
+            late.startWithinMilliseconds = 0
+            var patient = insert()
+            patient.startWithinMilliseconds = 600_000
+            let answers = Answers()
+            client.submit(late) { answers.add($0) }
+            client.submit(patient) { answers.add($0) }
+            arrived.open()
+            _ = await first
+            while answers.all.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
+            let fault = try fault(answers.all[0])
+            #expect(fault.kind == .abandoned)
+            #expect(!fault.mayHaveReachedServer)
+            guard case .acknowledged = answers.all[1] else {
+                Issue.record("the patient one was not sent")
+                return
+            }
+            #expect(server.received.count == 2)
+        }
+    }
+
     @Test func shutdownAnswersWhatWaitsAndWhatIsUnderWay() async throws {
         let server = try LyingServer { _ in .hang }
         defer { server.stop() }

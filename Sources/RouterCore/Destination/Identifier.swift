@@ -1,0 +1,58 @@
+/// Names of databases, tables and columns inside SQL.
+public enum Identifier {
+    /// In back quotes, with what would end them escaped: safe for any text, valid or not.
+    public static func quoted(_ name: String) -> String {
+        var quoted = "`"
+        for scalar in name.unicodeScalars {
+            if scalar == "`" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
+            quoted.unicodeScalars.append(scalar)
+        }
+        return quoted + "`"
+    }
+}
+
+/// What a client's database may be called.
+public enum DatabaseName {
+    /// ClickHouse makes directories and files of the name, at most 255 bytes long together with their suffixes.
+    public static let maxBytes = 128
+
+    /// The server's own, and `default`: dropping a client drops its database.
+    public static let reserved: Set<String> = [
+        "system", "default", "information_schema", "_temporary_and_external_tables",
+    ]
+
+    /// `client_` and the id with underscores: what a client gets when nothing else is asked for.
+    public static func standard(for client: ClientID) -> String {
+        "client_" + String(client.description.map { $0 == "-" ? "_" : $0 })
+    }
+
+    /// Throws why a name cannot be used. Letters, digits and underscores only: the name ends up in SQL, in shells, in
+    /// paths and in other people's scripts, and one of them always forgets to quote.
+    public static func validate(_ name: String) throws(DatabaseNameError) {
+        let bytes = Array(name.utf8)
+        guard let first = bytes.first else { throw .empty }
+        guard bytes.count <= maxBytes else { throw .tooLong(bytes: bytes.count) }
+        func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 95 }
+        guard isLetter(first) else { throw .badCharacter }
+        guard bytes.allSatisfy({ isLetter($0) || ($0 >= 48 && $0 <= 57) }) else { throw .badCharacter }
+        guard !reserved.contains(name.lowercased()) else { throw .reserved(name) }
+    }
+}
+
+public enum DatabaseNameError: Error, Equatable, Sendable, CustomStringConvertible {
+    case empty
+    case tooLong(bytes: Int)
+    case badCharacter
+    case reserved(String)
+
+    public var description: String {
+        switch self {
+        case .empty: "a database needs a name"
+        case .tooLong(let bytes):
+            "a database's name has at most \(DatabaseName.maxBytes) bytes, this one has \(bytes)"
+        case .badCharacter:
+            "a database's name has letters, digits and underscores only, and starts with no digit"
+        case .reserved(let name): "'\(name)' is ClickHouse's own database and cannot be a client's"
+        }
+    }
+}
