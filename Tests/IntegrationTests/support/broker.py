@@ -1,5 +1,6 @@
 """Kafka as seen by confluent-kafka: what was produced, what lies in the dead-letter topic, what is committed."""
 
+import time
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
@@ -7,6 +8,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from support.waiting import until
 
+TOPIC_CONFIG = {"max.message.bytes": "20000000", "retention.ms": "-1"}
+"""Above every payload limit that is tested; and records with old timestamps are not to vanish under a test's feet."""
 COMMON = {"receive.message.max.bytes": 2147483647, "log_level": 2}
 SECONDS = 60
 
@@ -55,8 +58,8 @@ class Broker:
         self.common = COMMON | {"bootstrap.servers": servers}
         self.admin = AdminClient(self.common)
 
-    def create_topics(self, **partitions):
-        wanted = [NewTopic(name, count, 1) for name, count in partitions.items()]
+    def create_topics(self, config=None, **partitions):
+        wanted = [NewTopic(name, count, 1, config=TOPIC_CONFIG | (config or {})) for name, count in partitions.items()]
         for future in self.admin.create_topics(wanted, request_timeout=SECONDS).values():
             future.result()
 
@@ -139,9 +142,11 @@ class Broker:
         try:
             open_partitions = {each: high for each, (low, high) in ends.items() if low < high}
             consumer.assign([TopicPartition(topic, each, ends[each][0]) for each in open_partitions])
+            deadline = time.monotonic() + SECONDS
             while open_partitions:
-                messages = consumer.consume(10_000, timeout=SECONDS if not found else 10)
-                assert messages, f"{topic} could not be read to its end: {open_partitions} are missing"
+                # `consume` waits for all the messages that it is asked for or for the whole of its timeout.
+                messages = consumer.consume(1000, timeout=0.1)
+                assert messages or time.monotonic() < deadline, f"{topic} could not be read: {open_partitions} left"
                 for message in messages:
                     assert message.error() is None, message.error()
                     found.append(DeadLetter(
