@@ -58,11 +58,20 @@ let package = Package(
             dependencies: ["RouterCore", "PostgresClient", "RedisClient", "CCrypto"],
             swiftSettings: strict),
 
+        // Settings as the adapters take them, and the topics that the settings name: used by service and operations alike.
+        .target(
+            name: "RouterConnections",
+            dependencies: [
+                "RouterConfiguration", "KafkaClient", "PostgresClient", "RedisClient", "ClickHouseClient",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+
         .target(
             name: "RouterService",
             dependencies: [
                 "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "ClientStore",
-                "RouterConfiguration",
+                "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
             ],
@@ -78,14 +87,15 @@ let package = Package(
             name: "RouterOperations",
             dependencies: [
                 "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "PostgresClient", "ClientStore",
-                "RouterConfiguration",
+                "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "router",
             dependencies: [
-                "RouterCore", "RouterConfiguration", "RouterService", "RouterHTTP", "RouterOperations",
+                "RouterCore", "RouterConfiguration", "RouterConnections", "RouterService", "RouterHTTP",
+                "RouterOperations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
