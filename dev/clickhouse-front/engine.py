@@ -50,8 +50,8 @@ class Engine:
 
     def _run(self, connection, sql: str, format: str, database: str, settings: dict[str, str],
              parameters: dict[str, str], read_only: bool) -> Result:
-        if connection.classify_query(sql)["statement_count"] > 1:
-            raise ClickHouseError(errors.SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed.")
+        # On in this library, off in a server: it takes a misspelt word for a column.
+        connection.query("SET implicit_select = 0", "Null")
         if database:
             connection.query("USE " + _identifier(database), "Null")
         if settings:
@@ -60,6 +60,8 @@ class Engine:
         if read_only:
             # As a server does for GET: settings may still be changed by the query, data may not.
             connection.query("SET readonly = 2", "Null")
+        if connection.classify_query(sql)["statement_count"] > 1:
+            raise ClickHouseError(errors.SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed.")
         result = connection.query(sql, format, params=parameters)
         return Result(bytes(result.bytes()), result.rows_read(), result.bytes_read(), result.rows_written(),
                       result.bytes_written(), int(result.elapsed() * 1e9))

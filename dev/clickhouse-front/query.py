@@ -61,7 +61,7 @@ def execute(request: Request, body: Body, engine: Engine, running: Running, faul
     head = request.url_query + body.head(statement.MAX_QUERY_BYTES)
     if not head.strip():
         raise ClickHouseError(SYNTAX_ERROR, "Syntax error: Empty query.")
-    insert = statement.parse_insert(head, request.default_format or "Values")
+    insert = statement.parse_insert(head)
     haystack = " ".join((request.url_query.decode(errors="replace") if request.url_query else
                          head[:insert.data_start if insert else len(head)].decode(errors="replace"),
                          request.database, *request.query_parameters.values()))

@@ -64,8 +64,9 @@ class Insert:
         return f"{self.target} FROM INFILE '{path}' COMPRESSION 'none' {self.settings} FORMAT {self.format}"
 
 
-def parse_insert(sql: bytes, default_format: str) -> Insert | None:
-    """The INSERT at the beginning of `sql`, which data may follow; None for any other statement, INSERT … SELECT too."""
+def parse_insert(sql: bytes) -> Insert | None:
+    """The INSERT at the beginning of `sql`, which data may follow; None for any other statement, INSERT … SELECT too, and
+    for one with neither FORMAT nor VALUES, which the engine refuses."""
     stream = tokens(sql)
     first = next(stream, None)
     if first is None or not first.is_word(b"INSERT"):
@@ -94,9 +95,7 @@ def parse_insert(sql: bytes, default_format: str) -> Insert | None:
                 data_start = name.end if name.text.upper() == b"VALUES" else _after_line(sql, name.end)
                 return _insert(sql, settings_start, token.start, name.text.decode(), data_start)
         previous = token
-    if not named:
-        return None
-    return _insert(sql, settings_start, len(sql), default_format, len(sql))
+    return None
 
 
 def _insert(sql: bytes, settings_start: int | None, end: int, format: str, data_start: int) -> Insert:
