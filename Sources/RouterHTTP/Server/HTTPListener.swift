@@ -28,41 +28,50 @@ public struct HTTPListenError: Error, Sendable, CustomStringConvertible {
 enum HTTPListener {
     /// A listening socket on the first address of the host that takes it.
     static func listen(host: String, port: Int) throws(HTTPListenError) -> (socket: Socket, address: HTTPAddress) {
-        func failure(_ explanation: String) -> HTTPListenError {
-            HTTPListenError(host: host, port: port, explanation: explanation)
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0 else {
+            let reason = String(cString: gai_strerror(status))
+            throw HTTPListenError(host: host, port: port, explanation: "the host name does not resolve: \(reason)")
         }
-        let addresses: [sockaddr_storage]
-        do {
-            addresses = try resolve(host: host, port: port)
-        } catch {
-            throw failure("the host name does not resolve: \(error.explanation)")
-        }
-        var last = failure("the host has no address")
-        for address in addresses {
+        defer { freeaddrinfo(list) }
+
+        var last = "the host has no address"
+        var next = list
+        while let entry = next?.pointee {
             do {
-                let socket = try open(address)
+                let socket = try open(entry)
                 return (socket, try name(of: socket))
             } catch SocketError.failed(_, let number, let message) {
-                last = failure(explain(errno: number, message))
+                last = explain(errno: number, message)
             } catch {
-                last = failure(error.localizedDescription)
+                last = error.localizedDescription
             }
+            next = entry.ai_next
         }
-        throw last
+        throw HTTPListenError(host: host, port: port, explanation: last)
     }
 
-    private static func open(_ address: sockaddr_storage) throws -> Socket {
-        let socket = try Socket(domain: Int32(address.ss_family))
+    private static func open(_ entry: addrinfo) throws -> Socket {
+        let socket = try Socket(domain: entry.ai_family)
         do {
             // Without it a restart fails for a minute, while the kernel remembers the last life's connections.
             try socket.setValue(true, for: .localAddressReuse)
-            try socket.bind(to: address)
-            try socket.listen()
-            return socket
+            // Not `socket.bind`: FlyingSocks 0.27.1 calls itself without end for an address of any family
+            // (`sockaddr_storage.withSockAddr` asks for the size, which asks for the family, which asks for the bytes).
+            guard Foundation.bind(socket.file.rawValue, entry.ai_addr, entry.ai_addrlen) == 0 else {
+                throw SocketError.makeFailed("Bind")
+            }
         } catch {
             try? socket.close()
             throw error
         }
+        // It closes the socket itself when it fails.
+        try socket.listen()
+        return socket
     }
 
     private static func name(of socket: Socket) throws -> HTTPAddress {
@@ -80,33 +89,5 @@ enum HTTPListener {
         case EADDRNOTAVAIL: "this machine does not have that address"
         default: message
         }
-    }
-
-    private struct ResolveFailure: Error {
-        var explanation: String
-    }
-
-    private static func resolve(host: String, port: Int) throws(ResolveFailure) -> [sockaddr_storage] {
-        var hints = addrinfo()
-        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(host, String(port), &hints, &list)
-        guard status == 0 else { throw ResolveFailure(explanation: String(cString: gai_strerror(status))) }
-        defer { freeaddrinfo(list) }
-        var addresses: [sockaddr_storage] = []
-        var next = list
-        while let entry = next {
-            if let address = entry.pointee.ai_addr {
-                var storage = sockaddr_storage()
-                let count = min(Int(entry.pointee.ai_addrlen), MemoryLayout<sockaddr_storage>.size)
-                withUnsafeMutableBytes(of: &storage) {
-                    $0.copyMemory(from: UnsafeRawBufferPointer(start: address, count: count))
-                }
-                addresses.append(storage)
-            }
-            next = entry.pointee.ai_next
-        }
-        return addresses
     }
 }
