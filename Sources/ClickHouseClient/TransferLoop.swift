@@ -113,11 +113,13 @@ final class TransferLoop: @unchecked Sendable {
         while true {
             let (starting, isStopping) = takeWaiting()
             if isStopping { break }
+            let expected = active.count + starting.count
             for waiting in starting { begin(waiting) }
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
-            // A finished transfer has freed a connection: look at the inbox again before waiting.
-            if finishTransfers() == 0 { curl_multi_poll(multi, nil, 0, Self.pollMilliseconds, nil) }
+            finishTransfers()
+            // A transfer that has ended, or never began, has left its connection to the next one in the inbox.
+            if active.count == expected { curl_multi_poll(multi, nil, 0, Self.pollMilliseconds, nil) }
         }
         abandonAll()
     }
@@ -156,20 +158,17 @@ final class TransferLoop: @unchecked Sendable {
         active[transfer.easy] = transfer
     }
 
-    /// Answers what has ended and returns how many that were.
-    private func finishTransfers() -> Int {
-        var finished = 0
+    /// Answers what has ended.
+    private func finishTransfers() {
         var left: Int32 = 0
         while let message = curl_multi_info_read(multi, &left) {
             // curl_multi_info_read(3): what the pointer refers to does not survive curl_multi_remove_handle.
             guard message.pointee.msg == CURLMSG_DONE, let easy = message.pointee.easy_handle else { continue }
             let result = message.pointee.data.result
-            finished += 1
             guard let transfer = active.removeValue(forKey: easy) else { continue }
             curl_multi_remove_handle(multi, easy)
             transfer.completion(transfer.answer(result))
         }
-        return finished
     }
 
     private func abandonAll() {
