@@ -1,0 +1,176 @@
+import PostgresClient
+import RouterCore
+
+/// The thread that answers. A round: take what is asked, look into Redis, ask Postgres for the rest, tell, and write
+/// what Postgres said back to Redis.
+struct Answering {
+    /// How old an entry of Redis may be and pass for an answer: as long as one in memory does.
+    static let believedLimitMicroseconds: Int64 = 60_000_000
+    /// How old it may be while Postgres is away.
+    static let staleLimitMicroseconds: Int64 = 600_000_000
+    /// Clocks differ a little. An entry from further in the future is not one that a router wrote.
+    static let futureLimitMicroseconds: Int64 = 60_000_000
+
+    private let shared: SourceShared
+    private var postgres: PostgresLevel
+    private var redis: RedisLevel?
+    private var backoff = Backoff()
+    private var postgresError = ""
+    /// Postgres' clock at some moment of ours: ages of entries are told by it, so that clocks need not agree.
+    private var postgresClock: (microseconds: Int64, atMilliseconds: Int64)?
+
+    init(_ shared: SourceShared, _ postgres: PostgresLevel, _ redis: RedisLevel?) {
+        self.shared = shared
+        self.postgres = postgres
+        self.redis = redis
+    }
+
+    mutating func run() {
+        while !shared.isStopped {
+            // Cleared before looking: what is asked after the look raises it again.
+            shared.wake.clear()
+            let mayAskPostgres = backoff.isDue(nowMilliseconds: monotonicMilliseconds())
+            let batch = shared.requests.withLock { $0.take(includingWaiting: mayAskPostgres) }
+            let (deletions, ticket) = shared.feed.withLock { feed in
+                defer { feed.deletions = [] }
+                return (feed.deletions, feed.trust.ticket)
+            }
+            redis?.delete(deletions, nowMilliseconds: monotonicMilliseconds())
+            guard !batch.isEmpty else {
+                sleep()
+                continue
+            }
+            answer(batch, ticket, mayAskPostgres: mayAskPostgres)
+            noteRedis()
+        }
+    }
+
+    private func sleep() {
+        // Looked at once more: a stop that came just before the signal was cleared would otherwise be slept through.
+        guard !shared.isStopped else { return }
+        let hasWaiting = shared.requests.withLock { $0.hasWaiting }
+        let until = backoff.dueAtMilliseconds - monotonicMilliseconds()
+        shared.wake.wait(timeoutMilliseconds: hasWaiting ? Int32(clamping: max(0, until)) : -1)
+    }
+
+    // MARK: - One round
+
+    private mutating func answer(
+        _ batch: [RequestQueue.Request], _ ticket: CacheTrust.Ticket, mayAskPostgres: Bool
+    ) {
+        let cached = redis?.read(batch.map(\.id), nowMilliseconds: monotonicMilliseconds()) ?? [:]
+        let believed = believedAnswers(cached)
+        shared.tellAnswers(believed.map { ($0.key, $0.value) }, ticket)
+        let rest = batch.filter { believed[$0.id] == nil }
+        if redis != nil { count(\.redis, hits: believed.count, misses: rest.count) }
+        guard !rest.isEmpty else { return }
+        guard mayAskPostgres else {
+            tellWaiting(rest, cached)
+            return
+        }
+        do throws(PostgresError) {
+            try askPostgres(rest.map(\.id), ticket)
+        } catch {
+            postgresFailed(error)
+            tellWaiting(rest, cached)
+        }
+    }
+
+    private func believedAnswers(_ cached: [ClientID: CacheEntry]) -> [ClientID: ClientAnswer] {
+        guard !cached.isEmpty else { return [:] }
+        let trust = shared.feed.withLock { $0.trust }
+        var answers: [ClientID: ClientAnswer] = [:]
+        for (id, entry) in cached where trust.believes(id, readAtMicroseconds: entry.readAtMicroseconds) {
+            let age = ageMicroseconds(entry)
+            if let client = entry.client {
+                guard age <= Self.believedLimitMicroseconds else { continue }
+                answers[id] = .found(client, ageMilliseconds: age / 1000)
+            } else {
+                guard age <= Int64(RedisLevel.absentLifetimeSeconds) * 1_000_000 else { continue }
+                answers[id] = .absent
+            }
+        }
+        return answers
+    }
+
+    private mutating func askPostgres(_ ids: [ClientID], _ ticket: CacheTrust.Ticket) throws(PostgresError) {
+        let startedMilliseconds = monotonicMilliseconds()
+        let reading = try postgres.read(ids)
+        backoff.succeeded()
+        postgresClock = (reading.readAtMicroseconds, startedMilliseconds)
+        let ageMilliseconds = monotonicMilliseconds() - startedMilliseconds
+        shared.feed.withLock { $0.trust.learn(ids, readAtMicroseconds: reading.readAtMicroseconds, ticket) }
+        shared.status.withLock {
+            $0.postgres.isReachable = true
+            $0.postgres.error = nil
+        }
+        count(\.postgres, hits: reading.clients.count, misses: ids.count - reading.clients.count)
+        reading.problems.forEach(shared.tellProblem)
+        shared.tellPostgres(reachable: true, "Postgres answers")
+        let answers = ids.map { id -> (ClientID, ClientAnswer) in
+            guard let entry = reading.clients[id] else { return (id, .absent) }
+            return (id, .found(entry, ageMilliseconds: ageMilliseconds))
+        }
+        shared.tellAnswers(answers, ticket)
+        let entries = ids.map { id in
+            (id, CacheEntry(client: reading.clients[id], readAtMicroseconds: reading.readAtMicroseconds))
+        }
+        redis?.write(entries, nowMilliseconds: monotonicMilliseconds())
+    }
+
+    private mutating func postgresFailed(_ error: PostgresError) {
+        postgresError = error.description
+        backoff.failed(nowMilliseconds: monotonicMilliseconds())
+        shared.status.withLock {
+            $0.postgres.isReachable = false
+            $0.postgres.error = error.description
+        }
+        if error.code != .interrupted { shared.tellPostgres(reachable: false, error.description) }
+    }
+
+    /// Postgres cannot be asked: says what there is to go on with, to those who have not heard it yet.
+    private func tellWaiting(_ requests: [RequestQueue.Request], _ cached: [ClientID: CacheEntry]) {
+        var answers: [(ClientID, ClientAnswer)] = []
+        for request in requests {
+            if let entry = cached[request.id], let client = entry.client,
+                ageMicroseconds(entry) <= Self.staleLimitMicroseconds
+            {
+                answers.append((request.id, .lastKnown(client, ageMilliseconds: ageMicroseconds(entry) / 1000)))
+            } else if request.isNew {
+                answers.append((request.id, .unavailable(postgresError)))
+            }
+        }
+        shared.tellInterim(answers, parking: requests.map(\.id))
+    }
+
+    // MARK: - Counting
+
+    /// Never negative; `Int64.max` for an entry from the future.
+    private func ageMicroseconds(_ entry: CacheEntry) -> Int64 {
+        var now = wallMicroseconds()
+        if let clock = postgresClock {
+            now = clock.microseconds + (monotonicMilliseconds() - clock.atMilliseconds) * 1000
+        }
+        let age = now.subtractingReportingOverflow(entry.readAtMicroseconds)
+        if age.overflow || age.partialValue < -Self.futureLimitMicroseconds { return .max }
+        return max(0, age.partialValue)
+    }
+
+    private func count(
+        _ level: WritableKeyPath<ClientSourceStatus, ClientSourceStatus.Level>, hits: Int, misses: Int
+    ) {
+        shared.status.withLock {
+            $0[keyPath: level].hits += UInt64(hits)
+            $0[keyPath: level].misses += UInt64(misses)
+        }
+    }
+
+    private func noteRedis() {
+        guard let redis, redis.wasAsked else { return }
+        shared.status.withLock {
+            $0.redis.isReachable = redis.error == nil
+            $0.redis.error = redis.error
+            $0.rejectedCacheEntries = redis.rejectedEntries
+        }
+    }
+}
