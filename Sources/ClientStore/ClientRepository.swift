@@ -24,14 +24,15 @@ public struct ClientRepository {
         let database = database ?? DatabaseName.byDefault(for: id)
         try check(name: name)
         try check(database: database)
-        do throws(PostgresError) {
+        do {
             let result = try connection.query(
                 """
                 INSERT INTO public.clients (client_id, client_name, api_key_hash, ch_database_name)
                 VALUES ($1::uuid, $2, $3, $4) RETURNING \(ClientRecord.columns)
                 """, [id.description, name, keyHash.hex, database])
             return try one(result, id)
-        } catch where error.code == .uniqueViolation {
+        } catch {
+            guard error.code == .uniqueViolation else { throw error }
             if error.constraint == "clients_ch_database_name_key" {
                 throw ClientRepositoryError(
                     .databaseTaken, "the database \(database) belongs to another client; choose another name")
@@ -44,14 +45,17 @@ public struct ClientRepository {
     public func list() throws(PostgresError) -> [ClientRecord] {
         let result = try connection.query(
             "SELECT \(ClientRecord.columns) FROM public.clients ORDER BY created_at, client_id")
-        return try result.rows.map { (row) throws(PostgresError) in try ClientRecord(row) }
+        var records: [ClientRecord] = []
+        for row in result.rows { records.append(try ClientRecord(row)) }
+        return records
     }
 
     /// nil when there is none.
     public func find(_ id: ClientID) throws(PostgresError) -> ClientRecord? {
         let result = try connection.query(
             "SELECT \(ClientRecord.columns) FROM public.clients WHERE client_id = $1::uuid", [id.description])
-        return try result.rows.first.map { (row) throws(PostgresError) in try ClientRecord(row) }
+        guard let row = result.rows.first else { return nil }
+        return try ClientRecord(row)
     }
 
     /// Changes the status if it is one of `from` now, in one step: of two operators at once one is refused.
