@@ -7,6 +7,8 @@ struct Exposition {
         var name: String
         var labels: [String: String]
         var value: Double
+
+        var series: [String: String] { labels.merging(["": name]) { first, _ in first } }
     }
 
     struct Fault: Error, CustomStringConvertible {
@@ -21,6 +23,7 @@ struct Exposition {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw Fault(description: "not UTF-8") }
         guard text.utf8.last == 0x0A else { throw Fault(description: "the last line has no end") }
         var finished = Set<String>()
+        var seen = Set<[String: String]>()
         var current = ""
         for line in text.utf8.split(separator: 0x0A).map({ String($0) ?? "" }) {
             if line.hasPrefix("# ") {
@@ -40,7 +43,7 @@ struct Exposition {
                 guard let type = types[current], Self.belongs(sample.name, to: current, type) else {
                     throw Fault(description: "\(sample.name) is not of \(current)")
                 }
-                guard !samples.contains(where: { $0.name == sample.name && $0.labels == sample.labels }) else {
+                guard seen.insert(sample.series).inserted else {
                     throw Fault(description: "twice: \(line)")
                 }
                 samples.append(sample)
