@@ -50,16 +50,15 @@ class Engine:
 
     def _run(self, connection, sql: str, format: str, database: str, settings: dict[str, str],
              parameters: dict[str, str], read_only: bool) -> Result:
-        # On in this library, off in a server: it takes a misspelt word for a column.
-        connection.query("SET implicit_select = 0", "Null")
         if database:
             connection.query("USE " + _identifier(database), "Null")
-        if settings:
-            connection.query("SET " + ", ".join(f"{_identifier(key)} = {quoted(value)}"
-                                                for key, value in settings.items()), "Null")
+        # On in this library, off in a server: it takes a misspelt word for a column.
+        changed = {"implicit_select": "0", **settings}
         if read_only:
             # As a server does for GET: settings may still be changed by the query, data may not.
-            connection.query("SET readonly = 2", "Null")
+            changed["readonly"] = "2"
+        connection.query("SET " + ", ".join(f"{_identifier(key)} = {quoted(value)}" for key, value in changed.items()),
+                         "Null")
         if connection.classify_query(sql)["statement_count"] > 1:
             raise ClickHouseError(errors.SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed.")
         result = connection.query(sql, format, params=parameters)
