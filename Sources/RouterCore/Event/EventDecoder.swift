@@ -76,13 +76,15 @@ public struct EventDecoder: ~Copyable, @unchecked Sendable {
     ///
     /// - Parameter event: on nil it holds all fields, valid until the next call of `open`; on a refusal it is not to be
     ///   used.
-    /// - Precondition: the last call was `open` with the same record, and returned credentials.
+    /// - Precondition: the last call was `open` with the same record, and returned credentials: a refused or an earlier
+    ///   record's fields must never be taken for this one's.
     public mutating func finish(_ record: RecordView, into event: inout EventFields) -> Refusal? {
         guard let value = openValue, record.value?.baseAddress == value.baseAddress,
             record.value?.count == value.count
         else {
             preconditionFailure("EventDecoder.finish without an open of the same record that returned credentials")
         }
+        openValue = nil
         return readFields(record, value, into: &event)
     }
 }
