@@ -57,6 +57,9 @@ class Broker:
     def __init__(self, servers):
         self.common = COMMON | {"bootstrap.servers": servers}
         self.admin = AdminClient(self.common)
+        # One for all: an idempotent producer takes half a second to get its id.
+        self.producer = Producer(
+            self.common | {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "message.max.bytes": 20_000_000})
 
     def create_topics(self, config=None, **partitions):
         wanted = [NewTopic(name, count, 1, config=TOPIC_CONFIG | (config or {})) for name, count in partitions.items()]
@@ -74,8 +77,7 @@ class Broker:
 
     def produce(self, topic, samples, partition=None):
         """Produces `samples` in turn over the partitions (or all into one); answers when the broker has them all."""
-        producer = Producer(
-            self.common | {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "message.max.bytes": 20_000_000})
+        producer = self.producer
         partitions = self.partitions(topic) if partition is None else [partition]
         assert partitions, f"topic {topic} has no partitions"
         produced = []
