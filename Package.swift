@@ -29,7 +29,7 @@ let package = Package(
         // The C boundary: a module map and a shim header each, nothing else.
         .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "RouterService",
             dependencies: [
-                "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "ClientStore",
+                "RouterCore", "KafkaClient", "ClickHouseClient", "PostgresClient", "ClientStore",
                 "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -90,7 +90,9 @@ let package = Package(
                 "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict),
+            // A link to clickhouse/schemas: the program carries the files, and works from any folder.
+            resources: [.embedInCode("Schemas")],
+            swiftSettings: hot),
         .executableTarget(
             name: "router",
             dependencies: [
@@ -104,6 +106,10 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests
+        .testTarget(
+            name: "RouterOperationsTests",
+            dependencies: ["RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient"],
+            swiftSettings: strict),
         .testTarget(
             name: "RouterConfigurationTests",
             dependencies: ["RouterConfiguration", .product(name: "Logging", package: "swift-log")],

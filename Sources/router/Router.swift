@@ -2,5 +2,14 @@ import ArgumentParser
 
 @main
 struct Router: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "router")
+    static let configuration = CommandConfiguration(
+        commandName: "router",
+        abstract: "Takes product events from Kafka into one ClickHouse database per client.",
+        discussion: """
+            Settings are environment variables (KAFKA_…, POSTGRES_METADATA_…, CLICKHOUSE_…, REDIS_URL, ROUTER_…, LOG_…) or lines of \
+            a YAML file named by --config; the README lists them.
+
+            Exit status: 0 done, 1 failed, 2 done but something needs a person, 64 wrong usage or settings.
+            """,
+        version: "0.1.0")
 }

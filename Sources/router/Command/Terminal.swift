@@ -1,0 +1,58 @@
+import Foundation
+import RouterOperations
+
+/// Standard output and standard error, as a person or a script sees them.
+enum Terminal {
+    static let isOutputTerminal = isatty(STDOUT_FILENO) == 1
+    static let isErrorTerminal = isatty(STDERR_FILENO) == 1
+
+    private static let allowsColours: Bool = {
+        let environment = ProcessInfo.processInfo.environment
+        return (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+    }()
+
+    enum Style: String {
+        case bold = "1"
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+        case faint = "2"
+    }
+
+    /// The text in a colour, where standard output is a terminal and nothing forbids it.
+    static func styled(_ text: String, _ style: Style) -> String {
+        isOutputTerminal && allowsColours ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    static func printError(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    static func printLines(_ lines: [String]) {
+        write(lines.map { $0 + "\n" }.joined(), to: STDOUT_FILENO)
+    }
+
+    static func print(_ table: TextTable) { printLines(table.lines { styled($0, .bold) }) }
+
+    static func printJSON(_ value: some Encodable) throws {
+        write(try JSONDocument.text(value, isForPerson: isOutputTerminal) + "\n", to: STDOUT_FILENO)
+    }
+
+    /// Progress, on a terminal only: the line is written over by the next one. Empty to wipe it.
+    static func progress(_ text: String) {
+        guard isErrorTerminal, ProcessInfo.processInfo.environment["TERM"] != "dumb" else { return }
+        write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+    }
+
+    /// A reader that went away (`router client list | head -1`) is no fault: SIGPIPE ends the process by default.
+    private static func write(_ text: String, to descriptor: Int32) {
+        var text = text
+        text.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while let start = rest.baseAddress, !rest.isEmpty {
+                let count = Foundation.write(descriptor, start, rest.count)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return }
+                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            }
+        }
+    }
+}

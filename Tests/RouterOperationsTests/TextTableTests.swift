@@ -1,0 +1,41 @@
+import Testing
+
+@testable import RouterOperations
+
+@Suite struct TextTableTests {
+    @Test func columnsAreAsWideAsTheirWidestCell() {
+        var table = TextTable([.init("NAME"), .init("EVENTS", .right)])
+        table.add(["a", "1"])
+        table.add(["longer", "12345678"])
+        #expect(table.lines() == ["NAME      EVENTS", "a              1", "longer  12345678"])
+    }
+
+    @Test func aLongCellIsCutInItsMiddle() {
+        var table = TextTable([.init("ID", maxWidth: 7)])
+        table.add(["abcdefg"])
+        table.add(["abcdefgh"])
+        #expect(table.lines() == ["ID", "abcdefg", "abc…fgh"])
+    }
+
+    @Test func cellsThatAreMissingAreEmpty() {
+        var table = TextTable([.init("A"), .init("B")])
+        table.add(["x"])
+        table.add(["x", "y", "z"])
+        #expect(table.lines() == ["A  B", "x", "x  y"])
+    }
+
+    @Test func nothingInANameSteersTheTerminal() {
+        var table = TextTable([.init("NAME")])
+        table.add(["red \u{1B}[31m\nline\u{202E}"])
+        let cell = table.lines()[1]
+        #expect(!cell.unicodeScalars.contains { $0.value == 0x1B || $0.value == 0x0A || $0.value == 0x202E })
+        #expect(cell.contains("\\u{001B}[31m"))
+    }
+
+    @Test(arguments: [
+        (0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567"), (Int.min, "-9,223,372,036,854,775,808"),
+    ])
+    func digitsAreGroupedByThree(number: Int, text: String) {
+        #expect(number.grouped == text)
+    }
+}
