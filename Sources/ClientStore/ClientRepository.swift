@@ -21,7 +21,7 @@ public struct ClientRepository {
     public func add(
         name: String, id: ClientID = .random(), database: String? = nil, keyHash: KeyHash
     ) throws -> ClientRecord {
-        let database = database ?? DatabaseName.byDefault(for: id)
+        let database = database ?? DatabaseName.standard(for: id)
         try check(name: name)
         try check(database: database)
         do {
@@ -122,7 +122,7 @@ public struct ClientRepository {
         guard DatabaseName.isValid(database) else {
             throw ClientRepositoryError(
                 .databaseInvalid,
-                "a database's name has 1 to \(DatabaseName.maximumBytes) ASCII letters, digits and underscores, does "
+                "a database's name has 1 to \(DatabaseName.maxBytes) ASCII letters, digits and underscores, does "
                     + "not begin with a digit, and is not one of ClickHouse's own")
         }
     }

@@ -28,7 +28,7 @@ enum ClientRow {
     static func entry(_ row: PostgresRow, id: ClientID) -> (entry: ClientEntry, problem: String?) {
         func unusable(_ column: String) -> (ClientEntry, String?) {
             let entry = ClientEntry(
-                id: id, status: .suspended, keyHash: KeyHash(0, 0, 0, 0), databaseName: DatabaseName.byDefault(for: id))
+                id: id, status: .suspended, keyHash: KeyHash(0, 0, 0, 0), databaseName: DatabaseName.standard(for: id))
             return (
                 entry,
                 "the row of client \(id) in Postgres cannot be used: its \(column) has a form that this version does "

@@ -14,18 +14,18 @@ public struct RecordOrigin: Hashable, Sendable {
     }
 }
 
-/// One Kafka header; a null value is not an empty one.
+/// One Kafka header; a null value is not an empty one. The name is bytes: nothing checks that a producer's is UTF-8.
 public struct RecordHeader: Equatable, Sendable {
-    public var name: String
+    public var name: [UInt8]
     public var value: [UInt8]?
 
-    public init(_ name: String, _ value: [UInt8]?) {
+    public init(name: [UInt8], value: [UInt8]?) {
         self.name = name
         self.value = value
     }
 
     init(_ name: String, text: String) {
-        self.init(name, Array(text.utf8))
+        self.init(name: Array(name.utf8), value: Array(text.utf8))
     }
 }
 
@@ -58,7 +58,7 @@ public struct DeadLetter: Sendable {
     /// What it occupies in memory while it waits for Kafka's acknowledgement.
     public var bodyBytes: Int {
         headers.reduce((key?.count ?? 0) + (value?.count ?? 0) + 512) {
-            $0 + $1.name.utf8.count + ($1.value?.count ?? 0)
+            $0 + $1.name.count + ($1.value?.count ?? 0)
         }
     }
 }
@@ -94,7 +94,7 @@ extension DeadLetter {
         func add(_ name: String, _ text: String) { all.append(RecordHeader(name, text: text)) }
         add(DeadLetterHeader.reason, refusal.reason.rawValue)
         add(DeadLetterHeader.detail, refusal.detail)
-        if let verifiedClient { add(DeadLetterHeader.clientID, verifiedClient.hyphenated) }
+        if let verifiedClient { add(DeadLetterHeader.clientID, verifiedClient.description) }
         add(DeadLetterHeader.failedAt, failedAt)
         add(DeadLetterHeader.attempt, String(attempt))
         add(DeadLetterHeader.originTopic, origin.topic)

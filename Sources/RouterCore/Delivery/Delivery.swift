@@ -119,6 +119,7 @@ public struct Delivery {
     }
 
     public var outstandingBatchCount: Int { batches.count }
+    public func outstandingBatchCount(_ partition: Int32) -> Int { partitions[partition]?.chain.count ?? 0 }
     public var isServerAway: Bool { health.isAway }
     public var openCircuits: [ClientID] { circuits.filter { $0.value.refusal != nil }.map(\.key) }
 
@@ -133,24 +134,11 @@ public struct Delivery {
     }
 
     func text(of token: BlockDelivery.Token, batch: UUID128) -> String {
-        let own = batch.hyphenated
+        let own = batch.description
         return switch token {
         case .batch: own
         case .range(let range): "\(own)-\(range.lowerBound)-\(range.upperBound)"
-        case .fresh(let number): "\(own)-\(life.hyphenated)-\(number ?? 0)"
+        case .fresh(let number): "\(own)-\(life.description)-\(number ?? 0)"
         }
-    }
-}
-
-extension UUID128 {
-    /// The text form with hyphens, lower case: what `insert_deduplication_token` and `query_id` start with.
-    public var hyphenated: String {
-        let digits = hex32
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if index == 8 || index == 12 || index == 16 || index == 20 { text.append("-") }
-            text.append(digit)
-        }
-        return text
     }
 }

@@ -89,6 +89,8 @@ public enum DeliveryAction: Sendable {
     case deadLetterRows(ticket: UInt64, batch: UUID128, client: ClientID, refusals: [(rows: RowSet, refusal: Refusal)])
     case probeServer(ticket: UInt64)
     case probeDestination(ticket: UInt64, client: ClientID)
+    /// Every row of the block is in its table, but for `refusedCount` that became dead letters; its memory can go.
+    case blockSettled(batch: UUID128, client: ClientID, refusedCount: Int)
     /// Every row and dead letter of the batch is acknowledged; its memory can go.
     case completed(batch: UUID128)
     /// The batch is not this member's any more; its memory can go, its answers do not matter.

@@ -113,6 +113,9 @@ extension Delivery {
     }
 
     private mutating func blockSettled(_ key: BlockKey) {
+        let refusals = batches[key.batch]?.blocks[key.client]?.refusals ?? []
+        let refusedCount = refusals.reduce(0) { $0 + $1.rows.count }
+        actions.append(.blockSettled(batch: key.batch, client: key.client, refusedCount: refusedCount))
         batches[key.batch]!.unsettledBlocks -= 1
         batches[key.batch]!.blocks[key.client] = nil
         if batches[key.batch]!.unsettledBlocks == 0 { complete(key.batch) }

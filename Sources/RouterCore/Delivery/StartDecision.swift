@@ -17,7 +17,7 @@ public enum StartDecision: Equatable, Sendable {
         committed: (offset: Int64, metadata: String?)?, progressOffset: Int64?, low: Int64, high: Int64
     ) -> StartDecision {
         guard let committed else {
-            guard let progressOffset, progressOffset > 0 else { return .earliest }
+            guard let progressOffset else { return .earliest }
             return .stop(
                 reason: "the group has no committed offset, though this partition was delivered up to offset "
                     + "\(progressOffset): the group's offsets expired, or the topic or the group's name is a new one")

@@ -4,9 +4,18 @@ import ClickHouseNative
 public struct DestinationStatement: Sendable {
     public var sql: String
     /// Values of `{name:Type}` in the statement, as plain text.
-    public var parameters: [(String, String)] = []
-    public var settings: [(String, String)] = []
+    public var parameters: [(String, String)]
+    public var settings: [(String, String)]
     public var queryID: String?
+
+    public init(
+        sql: String, parameters: [(String, String)] = [], settings: [(String, String)] = [], queryID: String? = nil
+    ) {
+        self.sql = sql
+        self.parameters = parameters
+        self.settings = settings
+        self.queryID = queryID
+    }
 
     /// The table that a client's events go to, in the client's database.
     public static let eventsTable = "events_base"

@@ -87,7 +87,7 @@ extension Simulation {
                 after(random.upTo(300)) { world in
                     if world.members[number]?.life == life { world.join(number) }
                 }
-            case .start, .circuitOpened, .circuitClosed, .serverAway, .serverBack: break
+            case .start, .blockSettled, .circuitOpened, .circuitClosed, .serverAway, .serverBack: break
             }
         }
     }

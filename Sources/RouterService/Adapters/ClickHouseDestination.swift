@@ -1,0 +1,160 @@
+import ClickHouseClient
+import RouterCore
+
+/// Carries the delivery machine's questions and inserts to ClickHouse, and its answers to the mailbox.
+///
+/// It judges an answer by ClickHouse's own error code and never by the HTTP status.
+final class ClickHouseDestination {
+    private let client: ClickHouseClient
+    private let mailbox: Mailbox
+    /// In query ids, so that those of two lives never meet.
+    private let life: UUID128
+    private let maxExecutionSeconds: Int
+    private(set) var capabilities: ServerCapabilities
+
+    /// What the network and the queue at the server may take on top of the server's own time limit.
+    private static let graceMilliseconds = 10_000
+    /// A probe has to answer while an operator still waits for it.
+    private static let probeTimeoutMilliseconds = 5_000
+    /// What of a server's message goes into logs and dead letters.
+    private static let maxMessageCharacters = 600
+
+    init(
+        client: ClickHouseClient, mailbox: Mailbox, life: UUID128, maxExecutionMilliseconds: Int64,
+        capabilities: ServerCapabilities
+    ) {
+        self.client = client
+        self.mailbox = mailbox
+        self.life = life
+        maxExecutionSeconds = Int(maxExecutionMilliseconds / 1000)
+        self.capabilities = capabilities
+    }
+
+    func insert(
+        ticket: UInt64, block: SealedBatch.Block, rows: RowSet, token: String, startBeforeMilliseconds: Int64
+    ) {
+        let part = block.rows.selecting(rows)
+        let origin = part.origin
+        let statement = InsertStatement(
+            database: block.database, token: token,
+            queryID: InsertStatement.queryID(
+                batch: origin.batchID, client: origin.clientID, ticket: "\(life)-\(ticket)"),
+            rowCount: part.rowCount, maxExecutionSeconds: maxExecutionSeconds, capabilities: capabilities
+        ).statement
+        var request = request(statement, timeoutMilliseconds: maxExecutionSeconds * 1000 + Self.graceMilliseconds)
+        request.body = .segments(part, part.segments)
+        let started = Clock.monotonicMilliseconds()
+        request.startWithinMilliseconds = Int(max(0, startBeforeMilliseconds - started))
+        client.submit(request) { [mailbox] answer in
+            mailbox.post(
+                .insertAnswered(
+                    ticket: ticket, answer: Self.insertAnswer(answer),
+                    durationMilliseconds: Clock.monotonicMilliseconds() - started))
+        }
+    }
+
+    func askQuiet(ticket: UInt64, batch: UUID128, client id: ClientID) {
+        let question = DestinationProbe.running(batch: batch, client: id)
+        submit(question, timeoutMilliseconds: DestinationProbe.maxExecutionSeconds * 1000) { answer in
+            .quietAnswered(ticket: ticket, answer: Self.quietAnswer(answer))
+        }
+    }
+
+    func readBack(ticket: UInt64, block: SealedBatch.Block) {
+        let rows = block.rows
+        guard let range = rows.offsetRange else { return }
+        let origin = rows.origin
+        let question = ReadBack.statement(
+            database: block.database, batch: origin.batchID, topic: origin.topic, partition: origin.partition,
+            offsets: range, maxExecutionSeconds: maxExecutionSeconds)
+        var request = request(question, timeoutMilliseconds: maxExecutionSeconds * 1000 + Self.graceMilliseconds)
+        request.maxResponseBytes = ReadBack.maxResponseBytes(range)
+        client.submit(request) { [mailbox] answer in
+            mailbox.post(.delivery(.readBackAnswered(ticket: ticket, answer: Self.readBackAnswer(answer, rows))))
+        }
+    }
+
+    func probeServer(ticket: UInt64) {
+        submit(DestinationProbe.server, timeoutMilliseconds: Self.probeTimeoutMilliseconds) { answer in
+            .serverProbed(ticket: ticket, isWell: Self.isAcknowledged(answer))
+        }
+    }
+
+    func probeDestination(ticket: UInt64, client id: ClientID, database: String) {
+        let probe = DestinationProbe.destination(database: database)
+        submit(probe, timeoutMilliseconds: Self.probeTimeoutMilliseconds) { answer in
+            .destinationProbed(ticket: ticket, client: id, isWell: Self.isAcknowledged(answer))
+        }
+    }
+
+    // MARK: - Requests
+
+    private func request(_ statement: DestinationStatement, timeoutMilliseconds: Int) -> ClickHouseRequest {
+        ClickHouseRequest(
+            sql: statement.sql, parameters: statement.parameters, settings: statement.settings,
+            queryID: statement.queryID, timeoutMilliseconds: timeoutMilliseconds)
+    }
+
+    private func submit(
+        _ statement: DestinationStatement, timeoutMilliseconds: Int,
+        _ event: @escaping @Sendable (ClickHouseAnswer) -> DeliveryEvent
+    ) {
+        client.submit(request(statement, timeoutMilliseconds: timeoutMilliseconds)) { [mailbox] answer in
+            mailbox.post(.delivery(event(answer)))
+        }
+    }
+
+    // MARK: - Answers
+
+    private static func isAcknowledged(_ answer: ClickHouseAnswer) -> Bool {
+        if case .acknowledged = answer { return true }
+        return false
+    }
+
+    private static func insertAnswer(_ answer: ClickHouseAnswer) -> InsertAnswer {
+        switch answer {
+        case .acknowledged: .acknowledged
+        case .exception(let exception):
+            ServerVerdict(code: exception.code) == .rowFault
+                ? .rowFault(message: text(exception)) : .refused(message: text(exception))
+        case .unknown(let fault):
+            .unknown(message: fault.text, mayHaveReachedServer: fault.mayHaveReachedServer)
+        }
+    }
+
+    private static func quietAnswer(_ answer: ClickHouseAnswer) -> QuietAnswer {
+        switch answer {
+        case .acknowledged(let response):
+            switch try? CountAnswer.read(response.body) {
+            case 0: .quiet
+            case .some: .running
+            case nil: .unknown
+            }
+        case .exception: .refused
+        case .unknown: .unknown
+        }
+    }
+
+    private static func readBackAnswer(_ answer: ClickHouseAnswer, _ rows: SealedBlock) -> ReadBackAnswer {
+        switch answer {
+        case .acknowledged(let response):
+            guard let held = try? ReadBack.offsets(response.body) else { return .unknown }
+            return .held(RowSet(rows.rows(at: held)), offsets: rows.offsets)
+        case .exception(let exception):
+            // 60 no such table, 81 no such database: there is nothing that could hold a row.
+            if exception.code == 60 || exception.code == 81 { return .missing(offsets: rows.offsets) }
+            return .refused(message: text(exception))
+        case .unknown:
+            return .unknown
+        }
+    }
+
+    private static func text(_ exception: ClickHouseException) -> String {
+        String(exception.description.prefix(maxMessageCharacters))
+    }
+}
+
+extension SealedBlock {
+    /// The offset of every row, ascending.
+    var offsets: [Int64] { (0..<rowCount).compactMap { offset(ofRow: $0) } }
+}

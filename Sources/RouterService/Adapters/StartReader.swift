@@ -1,0 +1,77 @@
+import Dispatch
+import KafkaClient
+import RouterCore
+
+/// Asks the broker, and Postgres' tripwire, where partitions start: questions that wait, on a queue of their own.
+final class StartReader: Sendable {
+    private let queries: KafkaQueries
+    private let topic: String
+    private let mailbox: Mailbox
+    private let progress: ProgressRecorder
+    private let queue = DispatchQueue(label: "router.starts")
+
+    /// Below the rebalance timeout, above what a coordinator needs to move.
+    private static let timeoutMilliseconds = 10_000
+
+    init(queries: KafkaQueries, topic: String, mailbox: Mailbox, progress: ProgressRecorder) {
+        self.queries = queries
+        self.topic = topic
+        self.mailbox = mailbox
+        self.progress = progress
+    }
+
+    func read(_ partitions: [Int32], request: UInt64) {
+        queue.async { [self] in
+            mailbox.post(.starts(request: request, starts(of: partitions)))
+        }
+    }
+
+    private func starts(of partitions: [Int32]) -> Result<[PartitionStart], StartFailure> {
+        guard !partitions.isEmpty else { return .success([]) }
+        do {
+            let committed = try queries.committed(
+                partitions.map { TopicPartition(topic: topic, partition: $0) },
+                timeoutMilliseconds: Self.timeoutMilliseconds)
+            // Only a partition without a committed offset needs the tripwire, so Postgres may be away otherwise.
+            let remembered = committed.contains { $0.offset == nil } ? try progress.read() : [:]
+            var starts: [PartitionStart] = []
+            for entry in committed {
+                if let error = entry.error { throw error }
+                let (low, high) = try queries.watermarks(
+                    entry.partition, timeoutMilliseconds: Self.timeoutMilliseconds)
+                let decision = StartDecision.decide(
+                    committed: entry.offset.map { ($0, entry.metadata) },
+                    progressOffset: remembered[entry.partition.partition], low: low, high: high)
+                starts.append(
+                    PartitionStart(partition: entry.partition.partition, decision: decision, low: low, high: high))
+            }
+            return .success(starts)
+        } catch {
+            return .failure(StartFailure(message: "\(error)"))
+        }
+    }
+
+    /// Reads back what was just committed: some brokers lose the string.
+    func checkMetadata(_ partition: Int32) {
+        queue.async { [self] in
+            let target = TopicPartition(topic: topic, partition: partition)
+            guard let answer = try? queries.committed([target], timeoutMilliseconds: Self.timeoutMilliseconds).first,
+                answer.error == nil, answer.offset != nil
+            else { return }
+            mailbox.post(.metadataKept(answer.metadata?.hasPrefix("v1") == true))
+        }
+    }
+
+    /// What the group has committed for partitions of other members; one with batches under way counts as not there yet.
+    func readCommitted(_ partitions: [Int32]) {
+        queue.async { [self] in
+            let targets = partitions.map { TopicPartition(topic: topic, partition: $0) }
+            guard let answers = try? queries.committed(targets, timeoutMilliseconds: Self.timeoutMilliseconds) else {
+                return
+            }
+            var offsets: [Int32: Int64] = [:]
+            for answer in answers { offsets[answer.partition.partition] = answer.offset }
+            mailbox.post(.committedElsewhere(offsets))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import KafkaClient
+import Logging
+import RouterCore
+
+// Steps 5 to 7: what the delivery machine asks for is carried out. Nothing else commits.
+extension Pipeline {
+    func perform(_ actions: [DeliveryAction]) {
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: DeliveryAction) {
+        switch action {
+        case .commit(let partition, let state, let ticket):
+            commit(partition, state, ticket)
+        case .start:
+            break  // the consumer was told where to start when the partition was assigned
+        case .redo(let ticket, let partition, let batch, let lo, let hi):
+            log.notice(
+                "batch of an earlier life is redone",
+                metadata: place(batch, partition, lo, hi))
+            rangeJobs.add(.redo(ticket: ticket, batch: batch, lo: lo, hi: hi), partition: partition, from: lo, to: hi)
+        case .settleDeadLetters(let ticket, let batch):
+            settleDeadLetters(ticket, batch)
+        case .insert(let ticket, let batch, let client, let rows, let token, let startBefore):
+            guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "insert") }
+            destination.insert(
+                ticket: ticket, block: block, rows: rows, token: token, startBeforeMilliseconds: startBefore)
+        case .askQuiet(let ticket, let batch, let client):
+            destination.askQuiet(ticket: ticket, batch: batch, client: client)
+        case .readBack(let ticket, let batch, let client):
+            guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "read-back") }
+            destination.readBack(ticket: ticket, block: block)
+        case .deadLetterRows(let ticket, let batch, let client, let refusals):
+            deadLetterRows(ticket, batch, client, refusals)
+        case .probeServer(let ticket):
+            destination.probeServer(ticket: ticket)
+        case .probeDestination(let ticket, let client):
+            destination.probeDestination(ticket: ticket, client: client, database: databases[client] ?? "")
+        case .blockSettled(let batch, let client, let refusedCount):
+            blockSettled(batch, client, refusedCount)
+        case .completed(let batch):
+            completed(batch)
+        case .dropped(let batch):
+            rangeJobs.cancel(batch: batch)
+            forget(batch)
+        case .release(let partition):
+            released(partition)
+        case .startOver(let partitions):
+            startOver(partitions)
+        case .circuitOpened(let client, let message):
+            log.error(
+                "a client's destination refuses writes, its events become dead letters until it is mended",
+                metadata: ["client": "\(client)", "error": "\(message)"])
+        case .circuitClosed(let client):
+            log.notice("a client's destination takes writes again", metadata: ["client": "\(client)"])
+        case .serverAway:
+            log.error(
+                "ClickHouse does not answer, waiting for it",
+                metadata: ["host": "\(settings.clickHouse.host)", "port": "\(settings.clickHouse.port)"])
+        case .serverBack:
+            log.notice("ClickHouse answers again")
+        }
+    }
+
+    private func missing(_ batch: UUID128, _ what: String) {
+        // The machine and the bytes are kept together; this would be a fault of ours, and waiting is the safe answer.
+        log.critical("no bytes for a batch under way", metadata: ["batch": "\(batch)", "for": "\(what)"])
+    }
+
+    private func commit(_ partition: Int32, _ state: PartitionState, _ ticket: UInt64) {
+        let target = TopicPartition(topic: topic, partition: partition)
+        membership.commits[ticket] = (partition, state)
+        do {
+            try consumer.commit([(target, state.offset, state.metadata)], ticket: ticket)
+        } catch {
+            log.warning("cannot send a commit", metadata: ["partition": "\(partition)", "error": "\(error)"])
+            membership.commits[ticket] = nil
+            mailbox.post(.delivery(.committed(partition: partition, ticket: ticket, answer: .retry)))
+        }
+    }
+
+    private func settleDeadLetters(_ ticket: UInt64, _ id: UUID128) {
+        guard let batch = sealed[id] else { return missing(id, "dead letters") }
+        outbox.send(batch.deadLetters, as: .batch(ticket: ticket, id))
+        // The outbox holds them now, and counts them.
+        sealedBytes -= batch.deadLetters.reduce(0) { $0 + $1.bodyBytes }
+        batch.bytes -= batch.deadLetters.reduce(0) { $0 + $1.bodyBytes }
+        batch.deadLetters = []
+    }
+
+    /// The rows' originals are read from Kafka again: a dead letter is the record as it came.
+    private func deadLetterRows(
+        _ ticket: UInt64, _ id: UUID128, _ client: ClientID, _ refusals: [(rows: RowSet, refusal: Refusal)]
+    ) {
+        guard let batch = sealed[id], let block = batch.blocks[client] else { return missing(id, "dead letters") }
+        var byOffset: [Int64: Refusal] = [:]
+        for (rows, refusal) in refusals {
+            for row in rows.rows {
+                if let offset = block.rows.offset(ofRow: Int(row)) { byOffset[offset] = refusal }
+            }
+        }
+        let offsets = byOffset.keys
+        rangeJobs.add(
+            .deadLetters(ticket: ticket, batch: id, client: client, refusals: byOffset), partition: batch.partition,
+            from: offsets.min() ?? batch.lo, to: (offsets.max() ?? batch.lo) + 1)
+    }
+
+    private func blockSettled(_ id: UUID128, _ client: ClientID, _ refusedCount: Int) {
+        guard let batch = sealed[id], let block = batch.blocks.removeValue(forKey: client) else { return }
+        let delivered = block.rows.rowCount - refusedCount
+        if delivered > 0 {
+            metrics.delivered(client, count: delivered)
+            counts.delivered += delivered
+            for (arrived, count) in block.arrivals { metrics.latency(milliseconds: wall - arrived, count: count) }
+        }
+        batch.bytes -= block.rows.allocatedBytes
+        sealedBytes -= block.rows.allocatedBytes
+    }
+
+    private func completed(_ id: UUID128) {
+        if let batch = sealed[id] {
+            log.debug("batch completed", metadata: place(id, batch.partition, batch.lo, batch.hi))
+            progress.completed(partition: batch.partition, offset: batch.hi - 1)
+        }
+        forget(id)
+    }
+
+    private func forget(_ id: UUID128) {
+        membership.announced.remove(id)
+        guard let batch = sealed.removeValue(forKey: id) else { return }
+        sealedBytes -= batch.bytes
+    }
+
+    func place(_ batch: UUID128, _ partition: Int32, _ lo: Int64, _ hi: Int64) -> Logger.Metadata {
+        [
+            "batch": "\(batch)", "topic": "\(topic)", "partition": "\(partition)", "lo": "\(lo)", "hi": "\(hi)",
+        ]
+    }
+}

@@ -1,0 +1,271 @@
+import ClientStore
+import KafkaClient
+import Logging
+import RouterConfiguration
+import RouterCore
+
+/// The way of a record, one turn after the other, on one thread: poll, judge, append, seal, and carry out what the
+/// delivery machine asks. Everything slow happens elsewhere and comes back through the mailbox.
+///
+/// It is not Sendable: the thread that runs it owns everything in it.
+final class Pipeline {
+    let settings: Settings
+    let topic: String
+    let log: Logger
+    let limits: PipelineLimits
+    let mailbox: Mailbox
+    let consumer: KafkaConsumer
+    let destination: ClickHouseDestination
+    let outbox: DeadLetterOutbox
+    let rangeJobs: RangeJobs
+    let clients: ClientSource
+    let starts: StartReader
+    let progress: ProgressRecorder
+    let metrics: ServiceMetrics
+    let board: StatusBoard
+
+    var delivery: Delivery
+    var judge: RecordJudge
+    var intakes: [Int32: PartitionIntake] = [:]
+    var sealed: [UUID128: SealedBatch] = [:]
+    var sealedBytes = 0
+    /// Of every client seen with a block: where a probe of its destination goes.
+    var databases: [ClientID: String] = [:]
+    var membership = Membership()
+    var records = KafkaRecordBatch(capacity: 1_000)
+    var isOverMemory = false
+    var stopping: Stopping?
+    var caughtUp: CaughtUp?
+    var fatalError: ServiceError?
+    var counts = Counts()
+    var monotonic: Int64 = 0
+    var wall: Int64 = 0
+    private var nextStatusMilliseconds: Int64 = 0
+    private var hasCheckedMetadata = false
+
+    /// What is counted for the status and the summary.
+    struct Counts {
+        var consumed = 0
+        var delivered = 0
+        var deadLettered: [DeadLetterReason: Int] = [:]
+        var lostToRetention: Int64 = 0
+        var keepsMetadata = true
+        var kafkaError: String?
+        var postgresError: String?
+    }
+
+    /// Asked to end: what is open is sealed, what is sealed is finished, until the deadline.
+    struct Stopping {
+        var deadlineMilliseconds: Int64
+    }
+
+    init(_ parts: PipelineParts) {
+        settings = parts.settings
+        topic = parts.settings.kafka.rawTopic
+        log = parts.log
+        limits = PipelineLimits(settings: parts.settings)
+        mailbox = parts.mailbox
+        consumer = parts.consumer
+        destination = parts.destination
+        outbox = parts.outbox
+        rangeJobs = parts.rangeJobs
+        clients = parts.clients
+        starts = parts.starts
+        progress = parts.progress
+        metrics = parts.metrics
+        board = parts.board
+        caughtUp = parts.caughtUp
+        delivery = Delivery(limits: limits.delivery, life: parts.life)
+        judge = RecordJudge(
+            topic: parts.settings.kafka.rawTopic, maxEventBytes: parts.settings.limits.maxEventBytes)
+    }
+
+    // MARK: - The loop
+
+    /// Runs until it is stopped, caught up, or a fatal error ends it.
+    func run() {
+        while !isFinished {
+            readClocks()
+            mailbox.wake.drain()
+            let isBusy = turn()
+            if !isBusy { mailbox.wake.wait(timeoutMilliseconds: waitMilliseconds()) }
+        }
+        readClocks()
+        publishStatus(phase: "ended")
+    }
+
+    /// - Returns: true when there is more at hand and no reason to wait.
+    private func turn() -> Bool {
+        var isBusy = poll()
+        for event in consumer.takeEvents() {
+            handle(event)
+            isBusy = true
+        }
+        for message in mailbox.take() {
+            handle(message)
+            isBusy = true
+        }
+        if settleOutbox() { isBusy = true }
+        if readRanges() { isBusy = true }
+        askForClients()
+        sealWhatIsDue()
+        perform(delivery.handle(.tick, nowMilliseconds: monotonic))
+        balanceMemory()
+        tendMembership()
+        advanceStopping()
+        if monotonic >= nextStatusMilliseconds {
+            nextStatusMilliseconds = monotonic + limits.statusMilliseconds
+            publishStatus(phase: stopping == nil ? "running" : "draining")
+        }
+        return isBusy
+    }
+
+    func readClocks() {
+        monotonic = Clock.monotonicMilliseconds()
+        wall = Clock.wallMilliseconds()
+    }
+
+    private var isFinished: Bool {
+        if fatalError != nil { return true }
+        guard let stopping else { return false }
+        return monotonic >= stopping.deadlineMilliseconds || isDrained
+    }
+
+    private func waitMilliseconds() -> Int {
+        var deadline = monotonic + limits.longestWaitMilliseconds
+        for time in [
+            delivery.nextDeadlineMilliseconds, outbox.nextDeadlineMilliseconds, rangeJobs.nextDeadlineMilliseconds,
+            nextSealMilliseconds, membership.nextDeadlineMilliseconds,
+        ] {
+            if let time, time < deadline { deadline = time }
+        }
+        return Int(max(1, deadline - monotonic))
+    }
+
+    // MARK: - What comes in
+
+    private func handle(_ message: PipelineMessage) {
+        switch message {
+        case .delivery(let event):
+            perform(delivery.handle(event, nowMilliseconds: monotonic))
+        case .insertAnswered(let ticket, let answer, let duration):
+            metrics.insert(answer, durationMilliseconds: duration)
+            perform(delivery.handle(.insertAnswered(ticket: ticket, answer: answer), nowMilliseconds: monotonic))
+        case .clients(let event):
+            heard(event)
+        case .starts(let request, let result):
+            startsKnown(request, result)
+        case .metadataKept(let isKept):
+            metadataChecked(isKept)
+        case .committedElsewhere(let offsets):
+            caughtUp?.committedElsewhere = offsets
+        case .stop:
+            stop()
+        }
+    }
+
+    private func heard(_ event: ClientSourceEvent) {
+        if case .problem(let text) = event { log.warning("client directory", metadata: ["problem": "\(text)"]) }
+        if case .postgres(let reachable, let text) = event {
+            let error = reachable ? nil : text
+            if error != counts.postgresError {
+                if let error {
+                    log.warning(
+                        "Postgres cannot be asked about clients, going on with what is remembered",
+                        metadata: ["error": "\(error)"])
+                } else {
+                    log.notice("Postgres answers again")
+                }
+            }
+            counts.postgresError = error
+        }
+        judge.directory.apply(event, nowMilliseconds: monotonic)
+        takeParked()
+    }
+
+    private func askForClients() {
+        let ids = judge.directory.takeRequests()
+        if !ids.isEmpty { clients.request(ids) }
+    }
+
+    /// Once per life, after the first intent was committed: does the broker give the string back?
+    func checkMetadataOnce(_ partition: Int32) {
+        guard !hasCheckedMetadata else { return }
+        hasCheckedMetadata = true
+        starts.checkMetadata(partition)
+    }
+
+    private func metadataChecked(_ isKept: Bool) {
+        counts.keepsMetadata = isKept
+        guard !isKept else { return }
+        log.critical(
+            "this broker does not keep the metadata of committed offsets: delivery is at-least-once, a crash may double what was under way",
+            metadata: ["group": "\(settings.kafka.groupID)"])
+    }
+
+    // MARK: - Dead letters and records read again
+
+    private func settleOutbox() -> Bool {
+        let before = outbox.sentCount
+        let groups = outbox.turn(nowMilliseconds: monotonic) { Timestamp.rfc3339(self.wall) }
+        for (reason, count) in outbox.sentCount where count != before[reason] {
+            let more = count - (before[reason] ?? 0)
+            metrics.deadLettered(reason, count: more)
+            counts.deadLettered[reason, default: 0] += more
+        }
+        if let error = outbox.fatalError {
+            fatalError = ServiceError("the dead-letter producer ended: \(error)")
+        }
+        for group in groups {
+            switch group {
+            case .batch(let ticket, let id):
+                perform(
+                    delivery.handle(.deadLettersSettled(ticket: ticket, batch: id), nowMilliseconds: monotonic))
+            case .rows(let ticket):
+                perform(delivery.handle(.rowsDeadLettered(ticket: ticket), nowMilliseconds: monotonic))
+            }
+        }
+        return !groups.isEmpty
+    }
+
+    private func readRanges() -> Bool {
+        let (outcomes, isBusy) = rangeJobs.turn(&judge, monotonic: monotonic, wall: wall)
+        for outcome in outcomes {
+            switch outcome {
+            case .redone(let ticket, let id, let partition, let lo, let hi, let assembly):
+                log.debug(
+                    "batch read again",
+                    metadata: ["batch": "\(id)", "partition": "\(partition)", "lo": "\(lo)", "hi": "\(hi)"])
+                let batch = keep(assembly, id: id, partition: partition, lo: lo, hi: hi)
+                perform(
+                    delivery.handle(
+                        .redoRead(ticket: ticket, batch: id, content: batch.content), nowMilliseconds: monotonic))
+            case .collected(let ticket, let letters):
+                outbox.send(letters, as: .rows(ticket: ticket))
+            }
+        }
+        return isBusy || !outcomes.isEmpty
+    }
+
+    /// Turns an assembly into the bytes of a batch, which stay until the batch is complete or dropped.
+    func keep(_ assembly: BatchAssembly, id: UUID128, partition: Int32, lo: Int64, hi: Int64) -> SealedBatch {
+        let batch = assembly.seal(id: id, topic: topic, partition: partition, lo: lo, hi: hi, wallMilliseconds: wall)
+        for (client, block) in batch.blocks { databases[client] = block.database }
+        counts.consumed += assembly.recordCount
+        metrics.consumed.increment(by: assembly.recordCount)
+        sealed[id] = batch
+        sealedBytes += batch.bytes
+        return batch
+    }
+}
+
+/// What ends the service with status 1.
+public struct ServiceError: Error, Sendable, CustomStringConvertible {
+    public var message: String
+
+    public init(_ message: String) {
+        self.message = message
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,55 @@
+import RouterConfiguration
+import RouterCore
+
+/// The numbers that bound the pipeline: those of the settings, and constants with their reasons.
+struct PipelineLimits {
+    var delivery = DeliveryLimits()
+    let maxRows: Int
+    let maxBytes: Int
+    let maxAgeMilliseconds: Int64
+    let memoryBytes: Int
+    let shutdownMilliseconds: Int64
+
+    /// librdkafka's own queue takes this share of the memory limit, the blocks the rest.
+    static let kafkaQueueShare = 4
+    /// … and no more than this: a quarter second of what the pipeline can take.
+    static let maxKafkaQueueBytes = 64 << 20
+
+    /// Of the blocks' memory: above it partitions are paused and everything open is sealed …
+    static let pauseShare = 0.8
+    /// … and below it they go on. The distance keeps them from stopping and going with every batch.
+    static let resumeShare = 0.5
+
+    /// Records of a partition that wait for their client. Further ones wait at the broker.
+    static let maxParkedRecords = 2_000
+
+    /// `/api/status`, `/metrics`' gauges: often enough for a person and for tests, rare enough to cost nothing.
+    let statusMilliseconds: Int64 = 200
+    /// Nothing waits for it: a bound for what nobody thought of.
+    let longestWaitMilliseconds: Int64 = 500
+    /// Between a missed generation and the next look at what is assigned: the time in which librdkafka notices by itself.
+    static let startOverMilliseconds: Int64 = 1_000
+    /// How often a failed question to the broker is asked again.
+    static let retryMilliseconds: Int64 = 1_000
+
+    /// librdkafka's default for `session.timeout.ms`.
+    static let defaultSessionTimeoutMilliseconds: Int64 = 45_000
+
+    init(settings: Settings) {
+        maxRows = settings.batch.maxRows
+        maxBytes = settings.batch.maxBytes
+        maxAgeMilliseconds = Int64(settings.batch.maxAgeMilliseconds)
+        memoryBytes = settings.limits.memoryBytes - Self.kafkaQueueBytes(settings)
+        shutdownMilliseconds = Int64(settings.limits.shutdownTimeoutMilliseconds)
+        delivery.destinationTimeoutMilliseconds = Int64(settings.limits.destinationTimeoutMilliseconds)
+        let session =
+            settings.kafka.properties.first { $0.name == "session.timeout.ms" }.flatMap { Int64($0.value) }
+            ?? Self.defaultSessionTimeoutMilliseconds
+        // A third of the session is left for an insert to start in.
+        delivery.leaseMilliseconds = session * 2 / 3
+    }
+
+    static func kafkaQueueBytes(_ settings: Settings) -> Int {
+        min(settings.limits.memoryBytes / kafkaQueueShare, maxKafkaQueueBytes)
+    }
+}

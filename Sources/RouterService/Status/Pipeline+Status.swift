@@ -1,0 +1,51 @@
+import KafkaClient
+import RouterCore
+
+// What other threads may know of the pipeline, written down a few times a second.
+extension Pipeline {
+    func publishStatus(phase: String) {
+        let partitions = intakes.values.map(status).sorted { $0.partition < $1.partition } + stoppedPartitions
+        let bytes = bufferedBytes
+        metrics.bufferedBytes.record(bytes)
+        metrics.pausedPartitions.record(pausedPartitionCount)
+        for partition in partitions {
+            if let lag = partition.lag { metrics.lag(topic: topic, partition: partition.partition, records: lag) }
+        }
+        let circuits = delivery.openCircuits.map {
+            ServiceStatus.Circuit(client_id: $0.description, detail: databases[$0] ?? "")
+        }
+        board.update { status in
+            status.phase = phase
+            status.partitions = partitions
+            status.consumed = counts.consumed
+            status.delivered = counts.delivered
+            status.dead_lettered = Dictionary(
+                uniqueKeysWithValues: counts.deadLettered.map { ($0.key.rawValue, $0.value) })
+            status.buffered_bytes = bytes
+            status.clickhouse_away = delivery.isServerAway
+            status.postgres_error = counts.postgresError
+            status.kafka_error = counts.kafkaError
+            status.open_circuits = circuits
+            status.exactly_once = counts.keepsMetadata
+            status.lost_to_retention = counts.lostToRetention
+        }
+    }
+
+    private func status(_ intake: PartitionIntake) -> ServiceStatus.Partition {
+        let partition = intake.partition
+        let committed = delivery.committedOffset(partition) ?? intake.lo
+        let high = max(
+            consumer.queries.lastKnownHigh(TopicPartition(topic: topic, partition: partition)) ?? -1, intake.position)
+        return ServiceStatus.Partition(
+            partition: partition, committed_offset: committed, high_watermark: high, lag: max(0, high - committed),
+            outstanding_batches: delivery.outstandingBatchCount(partition), is_paused: intake.isPaused, stopped: nil)
+    }
+
+    private var stoppedPartitions: [ServiceStatus.Partition] {
+        membership.stopped.map {
+            ServiceStatus.Partition(
+                partition: $0.key, committed_offset: -1, high_watermark: nil, lag: nil, outstanding_batches: 0,
+                is_paused: true, stopped: $0.value)
+        }.sorted { $0.partition < $1.partition }
+    }
+}

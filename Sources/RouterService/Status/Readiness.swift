@@ -1,0 +1,30 @@
+import ClientStore
+
+/// What `/readyz` says, check by check: whether each dependency answers and the lag is known.
+enum Readiness {
+    static func checks(
+        _ status: ServiceStatus, _ clients: ClientSourceStatus
+    ) -> [(name: String, isWell: Bool, detail: String)] {
+        let isRunning = status.phase == "running"
+        let known = status.partitions.filter { $0.stopped == nil }
+        let stopped = status.partitions.filter { $0.stopped != nil }
+        return [
+            ("running", isRunning, status.phase),
+            ("kafka", status.kafka_error == nil, status.kafka_error ?? "ok"),
+            (
+                "lag_known", isRunning && known.allSatisfy { $0.lag != nil },
+                known.isEmpty ? "no partitions assigned" : "\(known.count) partitions"
+            ),
+            (
+                "partitions", stopped.isEmpty,
+                stopped.isEmpty
+                    ? "none stands still"
+                    : stopped.map { "\($0.partition): \($0.stopped ?? "")" }.joined(separator: "; ")
+            ),
+            ("clickhouse", !status.clickhouse_away, status.clickhouse_away ? "does not answer" : "ok"),
+            ("postgres", clients.postgres.isReachable != false, clients.postgres.error ?? "ok"),
+            // Redis is a cache: without it the service works on, so it is told and does not count.
+            ("redis", true, clients.redis.isReachable == false ? "away: \(clients.redis.error ?? "")" : "ok"),
+        ]
+    }
+}

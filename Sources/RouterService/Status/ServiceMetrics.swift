@@ -1,0 +1,71 @@
+import Metrics
+import RouterCore
+
+/// The numbers the service counts, by the names of the contract. Handlers are made once and kept: making one looks it up.
+final class ServiceMetrics {
+    let consumed = Counter(label: "router_events_consumed_total")
+    let insertDuration = Timer(label: "router_insert_duration_seconds")
+    let bufferedBytes = Gauge(label: "router_buffered_bytes")
+    let pausedPartitions = Gauge(label: "router_paused_partitions")
+    private var delivered: [ClientID: Counter] = [:]
+    private var deadLettered: [DeadLetterReason: Counter] = [:]
+    private var inserts: [String: Counter] = [:]
+    private var lag: [Int32: Gauge] = [:]
+    private let latency: LatencyRecorder
+
+    init(latency: @escaping LatencyRecorder) {
+        self.latency = latency
+    }
+
+    func delivered(_ client: ClientID, count: Int) {
+        counter(client, in: &delivered) {
+            Counter(label: "router_events_delivered_total", dimensions: [("client", $0.description)])
+        }.increment(by: count)
+    }
+
+    func deadLettered(_ reason: DeadLetterReason, count: Int) {
+        counter(reason, in: &deadLettered) {
+            Counter(label: "router_events_dead_lettered_total", dimensions: [("reason", $0.rawValue)])
+        }.increment(by: count)
+    }
+
+    func insert(_ answer: InsertAnswer, durationMilliseconds: Int64) {
+        let outcome =
+            switch answer {
+            case .acknowledged: "acknowledged"
+            case .rowFault: "rejected"
+            case .refused: "refused"
+            case .unknown: "unknown"
+            }
+        counter(outcome, in: &inserts) { Counter(label: "router_inserts_total", dimensions: [("outcome", $0)]) }
+            .increment()
+        insertDuration.recordMilliseconds(durationMilliseconds)
+    }
+
+    func lag(topic: String, partition: Int32, records: Int64) {
+        counter(partition, in: &lag) {
+            Gauge(label: "router_consumer_lag", dimensions: [("topic", topic), ("partition", String($0))])
+        }.record(records)
+    }
+
+    /// A partition that is somebody else's now is their number to report.
+    func forgetLag(_ partition: Int32) {
+        lag.removeValue(forKey: partition)?.destroy()
+    }
+
+    func latency(milliseconds: Int64, count: Int) {
+        latency(Double(max(0, milliseconds)) / 1000, count)
+    }
+
+    private func counter<Key: Hashable, Handler>(
+        _ key: Key, in handlers: inout [Key: Handler], _ make: (Key) -> Handler
+    ) -> Handler {
+        if let known = handlers[key] { return known }
+        let made = make(key)
+        handlers[key] = made
+        return made
+    }
+}
+
+/// Records a latency in seconds for so many events at once: swift-metrics knows only one at a time.
+public typealias LatencyRecorder = @Sendable (_ seconds: Double, _ count: Int) -> Void

@@ -1,0 +1,61 @@
+import RouterCore
+import Synchronization
+
+/// What the service says of itself: `/api/status`, `/readyz` and the summary of `run --until-caught-up`.
+public struct ServiceStatus: Sendable, Codable {
+    public struct Partition: Sendable, Codable {
+        public var partition: Int32
+        public var committed_offset: Int64
+        /// One past the log's last offset, as far as it is known.
+        public var high_watermark: Int64?
+        public var lag: Int64?
+        public var outstanding_batches: Int
+        public var is_paused: Bool
+        /// Why the partition stands still; nil while it runs.
+        public var stopped: String?
+    }
+
+    public struct Circuit: Sendable, Codable {
+        public var client_id: String
+        public var detail: String
+    }
+
+    public var version = BuildInformation.version
+    /// `starting`, `running`, `draining` or `ended`.
+    public var phase = "starting"
+    public var group_id = ""
+    public var topic = ""
+    public var partitions: [Partition] = []
+    public var consumed: Int = 0
+    public var delivered: Int = 0
+    public var dead_lettered: [String: Int] = [:]
+    public var buffered_bytes: Int = 0
+    public var clickhouse_away = false
+    public var postgres_error: String?
+    public var redis_error: String?
+    public var kafka_error: String?
+    public var open_circuits: [Circuit] = []
+    /// False where the broker loses the metadata string: then a crash may double what was under way.
+    public var exactly_once = true
+    /// Ranges of offsets that retention took before they were read.
+    public var lost_to_retention: Int64 = 0
+    public var uptime_seconds: Double = 0
+
+    public init() {}
+}
+
+/// The last status that the pipeline's thread wrote down, for other threads to read.
+public final class StatusBoard: Sendable {
+    private let status = Mutex(ServiceStatus())
+
+    public init() {}
+
+    public var current: ServiceStatus { status.withLock { $0 } }
+
+    func update(_ change: (inout ServiceStatus) -> Void) { status.withLock { change(&$0) } }
+}
+
+/// What this binary is.
+public enum BuildInformation {
+    public static let version = "0.1.0"
+}
