@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import KafkaClient
 import Logging
 import RouterConfiguration
 

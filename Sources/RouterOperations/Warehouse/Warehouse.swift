@@ -1,0 +1,69 @@
+import ClickHouseClient
+import RouterConfiguration
+import RouterConnections
+
+/// ClickHouse as commands ask it: statements that may be sent again (reads, and DDL with IF NOT EXISTS), so that a
+/// passing fault is tried again here and the caller gets an answer or an error.
+struct Warehouse: Sendable {
+    /// Attempts in all. Faults that pass at all pass within seconds, and a person is waiting.
+    static let attempts = 4
+    static let firstPauseMilliseconds = 250
+    /// DDL waits for merges and other DDL on the table; reads of an audit's window take seconds.
+    static let timeoutMilliseconds = 120_000
+    /// The server's own limit is a little shorter, so that its clearer error comes first.
+    static let maxExecutionSeconds = 110
+
+    private let client: ClickHouseClient
+    let endpoint: ClickHouseEndpoint
+
+    init(settings: Settings, connections: Int = 2) {
+        endpoint = settings.clickHouseEndpoint
+        client = ClickHouseClient(endpoint: endpoint, connections: connections)
+    }
+
+    /// - Returns: the answer's body.
+    /// - Throws: `ClickHouseException` as the server threw it, or `OperationError` when it could not be asked.
+    @discardableResult
+    func ask(
+        _ sql: String, _ parameters: [(String, String)] = [],
+        maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes
+    ) async throws -> [UInt8] {
+        var pause = Self.firstPauseMilliseconds
+        for attempt in 1... {
+            let request = ClickHouseRequest(
+                sql: sql, parameters: parameters,
+                settings: [
+                    ("max_execution_time", String(Self.maxExecutionSeconds)), ("timeout_overflow_mode", "throw"),
+                ],
+                timeoutMilliseconds: Self.timeoutMilliseconds, maxResponseBytes: maxResponseBytes)
+            switch await client.perform(request) {
+            case .acknowledged(let response): return response.body
+            case .exception(let exception):
+                guard attempt < Self.attempts, Self.passes(exception) else { throw exception }
+            case .unknown(let fault):
+                if fault.kind == .responseTooLarge { throw fault }
+                guard attempt < Self.attempts, fault.kind != .badRequest, fault.kind != .foreignAnswer else {
+                    throw unreachable(fault)
+                }
+            }
+            try await Task.sleep(for: .milliseconds(pause))
+            pause *= 2
+        }
+        // The loop above has no end but its returns and throws.
+        throw OperationError("clickhouse_unreachable", "ClickHouse was not asked")
+    }
+
+    /// Too busy, out of memory, a lock or a keeper for a moment: codes of the server that pass by themselves.
+    private static func passes(_ exception: ClickHouseException) -> Bool {
+        [159, 164, 202, 209, 210, 241, 242, 252, 285, 319, 425, 473, 999].contains(exception.code)
+    }
+
+    private func unreachable(_ fault: ClickHouseTransportFault) -> OperationError {
+        OperationError(
+            "clickhouse_unreachable",
+            "ClickHouse at \(endpoint) does not answer: \(fault.text); see that it is up, and the CLICKHOUSE_ settings",
+            isRetriable: true)
+    }
+
+    func shutdown() { client.shutdown() }
+}
