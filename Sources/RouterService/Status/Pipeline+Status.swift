@@ -14,7 +14,10 @@ extension Pipeline {
         let circuits = delivery.openCircuits.map {
             ServiceStatus.Circuit(client_id: $0.description, detail: databases[$0] ?? "")
         }
+        let (hits, misses) = (judge.directory.hits, judge.directory.misses)
         board.update { status in
+            status.directory_hits = hits
+            status.directory_misses = misses
             status.phase = phase
             status.partitions = partitions
             status.consumed = counts.consumed

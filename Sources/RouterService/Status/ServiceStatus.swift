@@ -39,6 +39,9 @@ public struct ServiceStatus: Sendable, Codable {
     public var exactly_once = true
     /// Ranges of offsets that retention took before they were read.
     public var lost_to_retention: Int64 = 0
+    /// Look-ups that the process's own memory answered, and those it did not.
+    public var directory_hits: UInt64 = 0
+    public var directory_misses: UInt64 = 0
     public var uptime_seconds: Double = 0
 
     public init() {}
