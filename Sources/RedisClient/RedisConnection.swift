@@ -36,6 +36,7 @@ public final class RedisConnection {
         }
         self.context = context
         guard context.pointee.err == 0 else { throw closed(.unreachable, Self.text(context.pointee)) }
+        context.pointee.reader.pointee.fn = BoundedReplies.functions
         guard redisSetTimeout(context, timeval(milliseconds: commandTimeoutMilliseconds)) == REDIS_OK else {
             throw closed(.unreachable, Self.text(context.pointee))
         }
@@ -170,6 +171,8 @@ public final class RedisConnection {
         case REDIS_ERR_IO where errno == EAGAIN || errno == EWOULDBLOCK: return late()
         case REDIS_ERR_IO: return closed(.connectionLost, Self.text(value))
         case REDIS_ERR_PROTOCOL: return closed(.protocolFault, Self.text(value))
+        // What hiredis says when `BoundedReplies` makes no array.
+        case REDIS_ERR_OOM: return closed(.replyTooLarge, "the answer is not one that was asked for, or memory is gone")
         default: return closed(.connectionLost, Self.text(value))
         }
     }

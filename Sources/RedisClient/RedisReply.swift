@@ -23,7 +23,7 @@ public enum RedisReply: Sendable, Equatable {
         return nil
     }
 
-    /// hiredis itself refuses nesting deeper than 7, which bounds this recursion.
+    /// `BoundedReplies` refuses arrays in arrays, which bounds this recursion.
     init?(copying reply: redisReply) {
         switch reply.type {
         case REDIS_REPLY_STRING: self = .string(Self.bytes(reply))
@@ -48,4 +48,28 @@ public enum RedisReply: Sendable, Equatable {
     private static func bytes(_ reply: redisReply) -> [UInt8] {
         [UInt8](UnsafeRawBufferPointer(start: reply.str, count: reply.str == nil ? 0 : reply.len))
     }
+}
+
+/// hiredis' own functions for making replies, with a bound on arrays. hiredis allocates an array when it has read its
+/// header, so without a bound a server that is not Redis needs a dozen bytes to claim 16 GB, and ten more for each
+/// array inside. No command that this program sends is answered with an array in an array.
+enum BoundedReplies {
+    private static let defaults: redisReplyObjectFunctions? = {
+        guard let reader = redisReaderCreate() else { return nil }
+        defer { redisReaderFree(reader) }
+        return reader.pointee.fn.pointee
+    }()
+
+    /// Lives as long as the process, because a reader keeps the pointer; nothing writes to it after it is made.
+    /// nil only when memory is gone, and then hiredis makes no reader either.
+    nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions>? = {
+        guard var functions = defaults else { return nil }
+        functions.createArray = { task, count in
+            guard count <= RedisConnection.argumentLimit, task?.pointee.parent == nil else { return nil }
+            return BoundedReplies.defaults?.createArray(task, count)
+        }
+        let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+        table.initialize(to: functions)
+        return table
+    }()
 }
