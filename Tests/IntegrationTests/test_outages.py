@@ -24,7 +24,7 @@ def hold(seconds, alive):
     until(f"{seconds} s have passed", lambda: time.monotonic() > end, seconds + 5, alive=alive)
 
 
-@pytest.mark.parametrize("server, how", OUTAGES, ids="-".join)
+@pytest.mark.parametrize("server, how", OUTAGES, ids=["-".join(each) for each in OUTAGES])
 def test_an_outage_waits(world, stack, seed, server, how):
     for _ in range(2):
         world.add_client()
