@@ -6,9 +6,10 @@ struct Backoff {
     static let limitMilliseconds: Int64 = 2_000
 
     private var failures = 0
-    private var retryAtMilliseconds = Int64.min
+    /// The monotonic clock counts from the machine's start, so 0 is in the past.
+    private var retryAtMilliseconds: Int64 = 0
 
-    /// When the next try is due, on the monotonic clock; in the past when nothing has failed.
+    /// When the next try is due, on the monotonic clock; 0 when nothing has failed.
     var dueAtMilliseconds: Int64 { retryAtMilliseconds }
 
     func isDue(nowMilliseconds: Int64) -> Bool { nowMilliseconds >= retryAtMilliseconds }
