@@ -66,14 +66,16 @@ final class TransferLoop: @unchecked Sendable {
         defer { pthread_attr_destroy(&attributes) }
         var id = pthread_t()
         let context = Unmanaged.passRetained(self).toOpaque()
-        let code = pthread_create(&id, &attributes, { context in
-            guard let context else { return nil }
-            let loop = Unmanaged<TransferLoop>.fromOpaque(context).takeRetainedValue()
-            loop.threadID.withLock { $0 = pthread_self() }
-            loop.run()
-            loop.thread.leave()
-            return nil
-        }, context)
+        let code = pthread_create(
+            &id, &attributes,
+            { context in
+                guard let context else { return nil }
+                let loop = Unmanaged<TransferLoop>.fromOpaque(context).takeRetainedValue()
+                loop.threadID.withLock { $0 = pthread_self() }
+                loop.run()
+                loop.thread.leave()
+                return nil
+            }, context)
         guard code == 0 else { fatalError("no thread for the ClickHouse client: error \(code)") }
     }
 
@@ -142,7 +144,8 @@ final class TransferLoop: @unchecked Sendable {
             waiting.completion(
                 .unknown(
                     ClickHouseTransportFault(
-                        kind: .badRequest, curlCode: Int(code), text: text, httpStatus: 0, mayHaveReachedServer: false)))
+                        kind: .badRequest, curlCode: Int(code), text: text, httpStatus: 0, mayHaveReachedServer: false))
+            )
         }
         if let latest = waiting.latestStart, ContinuousClock.now > latest {
             return waiting.completion(Self.notSent("no connection was free within the time the request had to start"))

@@ -88,7 +88,8 @@ public struct ByteBuffer: ~Copyable {
         var rest = UInt64(bitPattern: Int64(value))
         reserve(10)
         while rest >= 0x80 {
-            base.unsafelyUnwrapped.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
+            base.unsafelyUnwrapped.storeBytes(
+                of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
             advance(by: 1)
             rest >>= 7
         }

@@ -113,7 +113,8 @@ import Testing
     }
 
     /// This folder and the repository, found from where this file is (a link to it counts as what it links to).
-    private static let folder = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().path
+    private static let folder = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+        .path
     private static let root = URL(fileURLWithPath: folder).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path
 }
