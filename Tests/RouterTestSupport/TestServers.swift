@@ -56,14 +56,24 @@ public enum TestServers {
         try process.run()
         try inputPipe.fileHandleForWriting.write(contentsOf: Data((input ?? "").utf8))
         try inputPipe.fileHandleForWriting.close()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        let errorData = try errors.fileHandleForReading.readToEnd() ?? Data()
+        let text = readAll(output)
+        let errorText = readAll(errors)
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            let text = String(decoding: errorData, as: UTF8.self)
-            throw Failure(description: "\(words[0]) ended with status \(process.terminationStatus): \(text)")
+            throw Failure(description: "\(words[0]) ended with status \(process.terminationStatus): \(errorText)")
         }
-        return String(decoding: data, as: UTF8.self)
+        return text
+    }
+
+    /// Not `FileHandle.readToEnd`: on Linux it throws when a signal (another child that ended) interrupts it.
+    private static func readAll(_ pipe: Pipe) -> String {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = read(pipe.fileHandleForReading.fileDescriptor, &chunk, chunk.count)
+            if count > 0 { bytes += chunk.prefix(count) }
+            if count == 0 || (count < 0 && errno != EINTR) { return String(decoding: bytes, as: UTF8.self) }
+        }
     }
 
     /// Waits until a condition holds; false when it does not within the time.

@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS public.clients (
     -- A name that ClickHouse takes without quotes, and none of the server's own databases.
     CONSTRAINT clients_ch_database_name_check CHECK (
         ch_database_name ~ '^[A-Za-z_][A-Za-z0-9_]{0,62}$'
-        AND lower(ch_database_name) NOT IN ('system', 'default', 'information_schema'))
+        AND lower(ch_database_name) NOT IN (
+            'system', 'default', 'information_schema', '_temporary_and_external_tables'))
 );
 
 -- Fills in what the writer left out, and keeps updated_at true whoever changes the row and with whatever tool.

@@ -1,0 +1,211 @@
+import ClientStore
+import RouterCore
+import RouterTestSupport
+import Testing
+
+@Suite(.enabled(if: Servers.areAvailable, "needs Debian's postgresql-15 and redis-server"))
+struct ClientSourceTests {
+    let servers: Servers
+
+    init() throws {
+        servers = try Servers()
+    }
+
+    @Test func findsWhatIsThereAndWhatIsNot() async throws {
+        let id = try servers.add("one")
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.settled(id) == "known one active")
+        #expect(await router.settled(.random()) == "absent")
+        #expect(try await servers.isCached(id))
+        #expect(try servers.redis.cli("TTL", servers.cacheKey(id)).count == 3, "some 600 seconds")
+        #expect(router.source.status.postgres.isReachable == true)
+        #expect(router.source.status.openRequests == 0)
+    }
+
+    @Test func aChangeIsFollowedAndAnInsertToo() async throws {
+        let id = try servers.add("one", status: "pending")
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.listens())
+        #expect(await router.settled(id) == "known one pending")
+        for status in ["active", "suspended", "active"] {
+            try servers.setStatus(id, status)
+            #expect(await router.comesTo("known one \(status)", id))
+        }
+        try servers.psql("DELETE FROM clients WHERE client_id = '\(id)'")
+        #expect(await router.comesTo("absent", id))
+        try servers.psql(
+            "INSERT INTO clients (client_id, client_name, api_key_hash, ch_database_name) VALUES ('\(id)', 'n', repeat('b', 64), 'again')")
+        #expect(await router.comesTo("known again pending", id))
+        try servers.psql("TRUNCATE clients CASCADE")
+        #expect(await router.comesTo("absent", id))
+    }
+
+    @Test func oneQuestionOneAnswerHoweverOftenItIsAsked() async throws {
+        let ids = (0..<2_500).map { _ in ClientID.random() }
+        let known = try servers.add("one")
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.listens())
+        for _ in 0..<5 { router.source.request(ids + [known]) }
+        #expect(await TestServers.eventually { (ids + [known]).allSatisfy { router.finals($0) >= 1 } })
+        // Each is one final answer or, where it was asked again after its answer, one a question: never a backlog.
+        #expect(await TestServers.eventually { router.source.status.openRequests == 0 })
+        #expect((ids + [known]).allSatisfy { router.finals($0) <= 5 })
+        let status = router.source.status
+        let askedOfPostgres = status.postgres.hits + status.postgres.misses
+        #expect(askedOfPostgres <= UInt64(router.finalCount))
+    }
+
+    @Test func aFloodOfOneUnknownIDIsOneQuestionToPostgres() async throws {
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.listens())
+        let junk = ClientID.random()
+        #expect(await router.settled(junk) == "absent")
+        for _ in 0..<10_000 { _ = router.find(junk) }
+        #expect(router.source.status.postgres.misses <= 2)
+    }
+
+    @Test func anotherRoutersEntryIsBelievedOnceListening() async throws {
+        let (warm, id) = (try servers.add("warm"), try servers.add("one"))
+        let (first, second) = (servers.start(), servers.start())
+        defer { first.source.stop() }
+        defer { second.source.stop() }
+        #expect(await first.listens())
+        #expect(await second.listens())
+        // The second one learns Postgres' time by a read of its own; what the first one reads later is believed.
+        #expect(await second.settled(warm) == "known warm active")
+        #expect(await first.settled(id) == "known one active")
+        #expect(try await servers.isCached(id))
+        let before = second.source.status.redis.hits
+        #expect(await second.settled(id) == "known one active")
+        #expect(second.source.status.redis.hits == before + 1)
+    }
+
+    @Test func aChangeWhileNobodyListenedIsNotHiddenByRedis() async throws {
+        let id = try servers.add("one", status: "pending")
+        let first = servers.start()
+        #expect(await first.settled(id) == "known one pending")
+        #expect(try await servers.isCached(id))
+        first.source.stop()
+        try servers.setStatus(id, "active")
+        #expect(try servers.cached(id).contains("pending"))
+        let second = servers.start()
+        defer { second.source.stop() }
+        #expect(await second.settled(id) == "known one active")
+    }
+
+    @Test func aSlowWriterDoesNotBringAnOldRowBack() async throws {
+        let id = try servers.add("one")
+        let (first, second) = (servers.start(), servers.start())
+        defer { first.source.stop() }
+        defer { second.source.stop() }
+        #expect(await first.listens())
+        #expect(await second.listens())
+        #expect(await first.settled(id) == "known one active")
+        #expect(await second.settled(id) == "known one active")
+        #expect(try await servers.isCached(id))
+        let (key, old) = (try servers.cacheKey(id), try servers.cached(id))
+        try servers.setStatus(id, "suspended")
+        for router in [first, second] {
+            #expect(await router.says("changed \(id)"))
+            #expect(try await TestServers.eventually { try !servers.cached(id).contains("active") })
+            // The slow writer comes now, when everyone has deleted the entry.
+            try servers.redis.cli("SET", key, old)
+            #expect(await router.settled(id) == "known one suspended")
+            // And once more when the answer has been written, before the memory of it has aged.
+            try servers.redis.cli("SET", key, old)
+            router.advanceClock(121_000)
+            #expect(await router.settled(id) == "known one suspended")
+        }
+    }
+
+    @Test func withAKeyAForgedEntryIsIgnored() async throws {
+        let warm = try servers.add("warm")
+        let (open, keyed) = (servers.start(), servers.start(key: "secret"))
+        defer { open.source.stop() }
+        defer { keyed.source.stop() }
+        #expect(await open.listens())
+        #expect(await keyed.listens())
+        #expect(await open.settled(warm) == "known warm active")
+        #expect(try await servers.isCached(warm))
+        let entry = try servers.cached(warm)
+        #expect(await keyed.settled(warm) == "known warm active")
+        // A client that Postgres does not have, with an entry as a router without a key would write it.
+        let forged = ClientID.random()
+        let key = try servers.cacheKey(warm).replacing(warm.description, with: forged.description)
+        let value = entry.replacing(warm.description, with: forged.description)
+        try servers.redis.cli("SET", key, value)
+        #expect(await keyed.settled(forged) == "absent")
+        #expect(keyed.source.status.rejectedCacheEntries >= 1)
+        // Without a key it is believed: what the documentation warns of.
+        let other = ClientID.random()
+        try servers.redis.cli(
+            "SET", key.replacing(forged.description, with: other.description),
+            value.replacing(forged.description, with: other.description))
+        #expect(await open.settled(other) == "known warm active")
+    }
+
+    @Test func garbageInRedisIsAMiss() async throws {
+        let (warm, id) = (try servers.add("warm"), try servers.add("one"))
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.listens())
+        #expect(await router.settled(warm) == "known warm active")
+        #expect(try await servers.isCached(warm))
+        let key = try servers.cacheKey(warm).replacing(warm.description, with: id.description)
+        try servers.redis.cli("SET", key, "\u{1}garbage")
+        #expect(await router.settled(id) == "known one active")
+        let list = ClientID.random()
+        try servers.redis.cli("LPUSH", key.replacing(id.description, with: list.description), "x")
+        #expect(await router.settled(list) == "absent", "MGET answers null for a key of another type")
+    }
+
+    @Test func withoutRedisOrWithADeadOneItGoesOn() async throws {
+        let (one, two, three) = (try servers.add("one"), try servers.add("two"), try servers.add("three"))
+        let (without, with) = (servers.start(redis: false), servers.start())
+        defer { without.source.stop() }
+        defer { with.source.stop() }
+        #expect(await without.settled(one) == "known one active")
+        #expect(without.source.status.redis.isReachable == nil)
+        #expect(await with.settled(one) == "known one active")
+        #expect(await TestServers.eventually { with.source.status.redis.isReachable == true })
+        servers.redis.freeze()
+        #expect(await with.settled(two) == "known two active")
+        servers.redis.thaw()
+        servers.redis.kill()
+        #expect(await with.settled(three) == "known three active")
+        #expect(
+            await TestServers.eventually {
+                _ = with.find(.random())
+                return with.source.status.redis.isReachable == false
+            })
+        #expect(with.source.status.redis.error?.contains("127.0.0.1:\(servers.redis.port)") == true)
+        try servers.redis.start()
+        #expect(
+            await TestServers.eventually {
+                _ = with.find(.random())
+                return with.source.status.redis.isReachable == true
+            })
+    }
+
+    @Test func aRowThatCannotBeUsedHarmsOnlyItsClient() async throws {
+        let (bad, good) = (try servers.add("bad"), try servers.add("good"))
+        try servers.psql("ALTER TABLE clients DROP CONSTRAINT clients_status_check")
+        try servers.setStatus(bad, "sleeping")
+        try servers.psql(
+            """
+            UPDATE clients SET previous_api_key_hash = repeat('b', 64), previous_api_key_expires_at = 'infinity'
+             WHERE client_id = '\(good)'
+            """)
+        let router = servers.start()
+        defer { router.source.stop() }
+        router.source.request([bad, good])
+        #expect(await router.settled(good) == "known good active")
+        #expect(await router.settled(bad).hasSuffix("suspended"))
+        #expect(router.problems.first?.contains(bad.description) == true)
+        #expect(router.problems.first?.contains("status") == true)
+    }
+}
