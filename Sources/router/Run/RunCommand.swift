@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Metrics
 import RouterConfiguration
@@ -82,8 +83,8 @@ struct BlockingService: Service {
     func run() async throws {
         try await withGracefulShutdownHandler {
             try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-                let thread = PipelineThread { done.resume(with: Result { try service.run() }) }
-                thread.start()
+                // Not one of Swift's own threads: there are as many as cores, and this one is never given back.
+                Thread.detachNewThread { done.resume(with: Result { try service.run() }) }
             }
         } onGracefulShutdown: {
             service.stop()
