@@ -54,7 +54,9 @@ extension PartitionState {
     public static let maxMetadataBytes = 4096
 
     /// The string that is committed beside `offset`: `v1`, then a word per batch: `<id as 32 hex digits>:<length>`,
-    /// with a `c` behind it when the batch is complete. Lengths instead of offsets keep it short.
+    /// with a `c` behind it when the batch is complete. Lengths instead of offsets keep it short. A zero byte ends it:
+    /// librdkafka hands a reader the bytes and their number, and some of its bindings (Python's) take them for a C string
+    /// and would read what happens to lie behind.
     public var metadata: String {
         var text = "v1"
         var lo = offset
@@ -63,7 +65,7 @@ extension PartitionState {
             if batch.isComplete { text += "c" }
             lo = batch.hi
         }
-        return text
+        return text + "\0"
     }
 
     /// The longest word a batch can add to the metadata: a space, 32 digits, a colon, 19 digits, a `c`.
@@ -73,7 +75,7 @@ extension PartitionState {
     /// is a state without batches: what is known is the offset.
     public init(offset: Int64, metadata: String?) throws(PartitionStateError) {
         self.init(offset: offset)
-        guard let metadata, !metadata.isEmpty else { return }
+        guard let metadata = metadata?.prefix(while: { $0 != "\0" }), !metadata.isEmpty else { return }
         var words = metadata.split(separator: " ", omittingEmptySubsequences: false)
         let version = words.removeFirst()
         guard version == "v1" else { throw .unknownVersion(String(version.prefix(32))) }
