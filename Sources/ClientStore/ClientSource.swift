@@ -19,7 +19,8 @@ public final class ClientSource: Sendable {
     private let postgres: PostgresSettings
     private let redis: RedisURL?
     private let hmacKey: [UInt8]?
-    private let ended = DispatchSemaphore(value: 0)
+    /// The threads that run.
+    private let running = DispatchGroup()
 
     /// `redis` nil goes without that level. `hmacKey` is `ROUTER_CACHE_HMAC_KEY`: with it, only entries that carry its
     /// MAC are believed.
@@ -35,29 +36,30 @@ public final class ClientSource: Sendable {
 
     /// Starts the threads. Called once.
     public func start() {
-        let (shared, postgres, ended) = (shared, postgres, ended)
+        let (shared, postgres, running) = (shared, postgres, running)
         let scope = "\(postgres.host):\(postgres.port)/\(postgres.database)"
         let (redis, hmacKey) = (redis, hmacKey)
+        running.enter()
+        running.enter()
         Self.startThread("clients-answer") {
             let level = redis.map { RedisLevel($0, hmacKey: hmacKey, scope: scope) }
             var answering = Answering(shared, PostgresLevel(postgres, interrupt: shared.stop), level)
             answering.run()
-            ended.signal()
+            running.leave()
         }
         Self.startThread("clients-listen") {
             ChangeListener(shared, postgres).run()
-            ended.signal()
+            running.leave()
         }
     }
 
     /// Ends both threads and waits for them. False when one of them is still held by the system after the time limit;
-    /// it ends by itself.
+    /// it ends by itself. Stopping again, or before the start, is no fault.
     @discardableResult
     public func stop() -> Bool {
         shared.stop.raise()
         shared.wake.raise()
-        let deadline = DispatchTime.now() + Self.stopTimeoutSeconds
-        return ended.wait(timeout: deadline) == .success && ended.wait(timeout: deadline) == .success
+        return running.wait(timeout: .now() + Self.stopTimeoutSeconds) == .success
     }
 
     /// Asks for clients. Each gets exactly one final answer; asking again before it changes nothing.

@@ -31,7 +31,7 @@ struct PostgresLevel {
         let isReused = connection?.isOpen ?? false
         do {
             return try ask(ids)
-        } catch where isReused && error.code == .connectionLost {
+        } catch  where isReused && error.code == .connectionLost {
             // The connection may have been idle for hours and its server restarted: one try on a new one.
             return try ask(ids)
         }

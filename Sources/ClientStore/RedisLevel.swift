@@ -73,7 +73,7 @@ struct RedisLevel {
             var replies: [RedisReply]
             do {
                 replies = try opened().pipeline(commands)
-            } catch where isReused && error.code == .connectionLost {
+            } catch  where isReused && error.code == .connectionLost {
                 replies = try opened().pipeline(commands)
             }
             for case .failure(let text) in replies {

@@ -26,7 +26,8 @@ public struct RedisURL: Sendable {
             throw Self.invalid("it is not a URL; characters such as @ / : # % in a password are percent-encoded")
         }
         guard scheme != "rediss" else {
-            throw Self.invalid("rediss:// (TLS) is not supported; use redis:// on a trusted network or through a tunnel")
+            throw Self.invalid(
+                "rediss:// (TLS) is not supported; use redis:// on a trusted network or through a tunnel")
         }
         guard scheme == "redis" else { throw Self.invalid("the scheme is not redis://") }
         guard let host = parts.host, !host.isEmpty else { throw Self.invalid("it names no host") }

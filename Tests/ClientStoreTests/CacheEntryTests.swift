@@ -52,9 +52,11 @@ import Testing
 
     @Test(arguments: [
         "", " ", "1", "OK", "{}", "2 ID 5 absent", "1 ID 5 absent ", "1 ID 5 absent x", "1 ID -5 absent",
-        "1 ID 0 absent", "1 ID x absent", "1 other 5 absent", "1 ID 99999999999999999999 absent", "1 ID 5 gone HASH - 0 db",
+        "1 ID 0 absent", "1 ID x absent", "1 other 5 absent", "1 ID 99999999999999999999 absent",
+        "1 ID 5 gone HASH - 0 db",
         "1 ID 5 active HASH - 0 db`", "1 ID 5 active HASH - 0 system", "1 ID 5 active HASH - 0 db x",
-        "1 ID 5 active HASH - -1 db", "1 ID 5 active HASH + 0 db", "1 ID 5 active HASHx - 0 db", "1 ID 5 active HASH - 0",
+        "1 ID 5 active HASH - -1 db", "1 ID 5 active HASH + 0 db", "1 ID 5 active HASHx - 0 db",
+        "1 ID 5 active HASH - 0",
         "1  ID 5 absent", "1 ID 5 active HASH - 0 \u{e9}",
     ])
     func whatIsNotExactlyAnEntryIsAMiss(text: String) {
@@ -77,7 +79,8 @@ import Testing
         for round in 0..<20_000 {
             var bytes = good
             if round % 4 == 0 {
-                bytes = (0..<Int.random(in: 0...1_100, using: &random)).map { _ in .random(in: 0...255, using: &random) }
+                bytes = (0..<Int.random(in: 0...1_100, using: &random)).map { _ in .random(in: 0...255, using: &random)
+                }
             } else {
                 for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
                     let index = Int.random(in: 0..<bytes.count, using: &random)

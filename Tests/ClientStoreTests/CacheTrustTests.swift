@@ -64,8 +64,11 @@ import Testing
 
     /// Many routers, one Redis, one row that changes; reads, writes to Redis and notifications take their time and
     /// overtake each other. Nobody who has heard of a change may believe an entry from before it.
-    @Test(arguments: 0..<200 as Range<UInt64>)
-    func noOrderOfEventsBringsBackAnOldRow(seed: UInt64) {
+    @Test func noOrderOfEventsBringsBackAnOldRow() {
+        for seed in 0..<300 as Range<UInt64> { runMembers(seed: seed) }
+    }
+
+    private func runMembers(seed: UInt64) {
         struct Member {
             var trust = CacheTrust()
             var isListening = false
@@ -115,7 +118,9 @@ import Testing
                 let place = Int.random(in: 0..<members[index].unwritten.count, using: &random)
                 redis = members[index].unwritten.remove(at: place)
             default:
-                guard let entry = redis, members[index].trust.believes(one, readAtMicroseconds: entry.at) else { continue }
+                guard let entry = redis, members[index].trust.believes(one, readAtMicroseconds: entry.at) else {
+                    continue
+                }
                 #expect(entry.version >= members[index].newestHeard, "seed \(seed)")
             }
         }

@@ -97,7 +97,9 @@ struct ClientRepositoryTests {
         let ended = try repository.rotateKey(client.id, to: hash, previousValidForMilliseconds: 0)
         #expect(ended.previousKeyExpiresAtMilliseconds == nil)
         for wrong in [-1, ClientRepository.previousKeyLimitMilliseconds + 1] {
-            #expect(code { try repository.rotateKey(client.id, to: hash, previousValidForMilliseconds: wrong) } == .validityInvalid)
+            #expect(
+                code { try repository.rotateKey(client.id, to: hash, previousValidForMilliseconds: wrong) }
+                    == .validityInvalid)
         }
         #expect(code { try repository.rotateKey(.random(), to: hash, previousValidForMilliseconds: 0) } == .notFound)
     }

@@ -36,7 +36,8 @@ struct ClientSourceTests {
         try servers.psql("DELETE FROM clients WHERE client_id = '\(id)'")
         #expect(await router.comesTo("absent", id))
         try servers.psql(
-            "INSERT INTO clients (client_id, client_name, api_key_hash, ch_database_name) VALUES ('\(id)', 'n', repeat('b', 64), 'again')")
+            "INSERT INTO clients (client_id, client_name, api_key_hash, ch_database_name) VALUES ('\(id)', 'n', repeat('b', 64), 'again')"
+        )
         #expect(await router.comesTo("known again pending", id))
         try servers.psql("TRUNCATE clients CASCADE")
         #expect(await router.comesTo("absent", id))

@@ -106,7 +106,8 @@ struct PostgresConnectionTests {
         let connection = try PostgresConnection(settings())
         try connection.listen("router_clients")
         #expect(try connection.waitForNotification(timeoutMilliseconds: 1) == nil)
-        try server.psql("NOTIFY router_clients, 'one'; NOTIFY other, 'x'; NOTIFY router_clients, 'two'", database: database)
+        try server.psql(
+            "NOTIFY router_clients, 'one'; NOTIFY other, 'x'; NOTIFY router_clients, 'two'", database: database)
         #expect(try connection.waitForNotification(timeoutMilliseconds: 20_000)?.payload == "one")
         #expect(try connection.waitForNotification(timeoutMilliseconds: 20_000)?.payload == "two")
         #expect(try connection.waitForNotification(timeoutMilliseconds: 1) == nil)

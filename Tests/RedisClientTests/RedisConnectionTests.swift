@@ -69,7 +69,9 @@ struct RedisConnectionTests {
         #expect(error?.description.contains("wrong-one") == false)
         let right = try RedisURL(parsing: "redis://default:hush@127.0.0.1:\(server.port)")
         #expect(try RedisConnection(right).command("PING") == .status("PONG"))
-        #expect(code { _ = try RedisConnection(RedisURL(parsing: "redis://:hush@127.0.0.1:\(server.port)/99")) } == .accessDenied)
+        #expect(
+            code { _ = try RedisConnection(RedisURL(parsing: "redis://:hush@127.0.0.1:\(server.port)/99")) }
+                == .accessDenied)
     }
 
     @Test func aDeadOrFrozenServerIsAnErrorInTime() throws {
@@ -87,11 +89,12 @@ struct RedisConnectionTests {
         #expect(code { _ = try RedisConnection(url) } == .unreachable)
     }
 
-    @Test(arguments: [
-        ("HTTP/1.1 400 Bad Request\r\n\r\n", .protocolFault), ("*1000000000\r\n", .replyTooLarge),
-        ("*1\r\n*1\r\n+x\r\n", .replyTooLarge), ("$1000000000\r\n", .connectionLost), (":x\r\n", nil),
-        ("", .connectionLost),
-    ] as [(String, RedisError.Code?)])
+    @Test(
+        arguments: [
+            ("HTTP/1.1 400 Bad Request\r\n\r\n", .protocolFault), ("*1000000000\r\n", .replyTooLarge),
+            ("*1\r\n*1\r\n+x\r\n", .replyTooLarge), ("$1000000000\r\n", .connectionLost), (":x\r\n", nil),
+            ("", .connectionLost),
+        ] as [(String, RedisError.Code?)])
     func aServerThatIsNotRedisIsAnError(answer: String, code: RedisError.Code?) throws {
         let listener = try FakeServer(answering: answer)
         let url = RedisURL(host: "127.0.0.1", port: listener.port)

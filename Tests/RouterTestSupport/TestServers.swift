@@ -234,7 +234,8 @@ public final class TestPostgres: TestServer, @unchecked Sendable {
     public func psql(_ sql: String, database: String) throws -> String {
         let output = try TestServers.run(
             [
-                TestServers.postgresFolder + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+                TestServers.postgresFolder + "/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h",
+                "127.0.0.1",
                 "-p", String(port), "-U", user, "-d", database, "-f", "-",
             ], input: sql, environment: ["PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"])
         return output.trimmingCharacters(in: .whitespacesAndNewlines)

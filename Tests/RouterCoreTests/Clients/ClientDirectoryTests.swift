@@ -169,7 +169,9 @@ func clientEntry(
         #expect(find(&directory, 2) == .known("db"))
         #expect(Found(directory.find(clientID(10_900), nowMilliseconds: 2)) == .absent, "the youngest 100 stay")
         #expect(Found(directory.find(clientID(10_899), nowMilliseconds: 2)) == .miss)
-        for number in 2..<12 { directory.record(clientID(number), .found(clientEntry(number), ageMilliseconds: 0), nowMilliseconds: 3) }
+        for number in 2..<12 {
+            directory.record(clientID(number), .found(clientEntry(number), ageMilliseconds: 0), nowMilliseconds: 3)
+        }
         #expect(directory.entryCount == 10)
         #expect(find(&directory, 4) == .miss, "the one recorded first is out")
         #expect(Found(directory.find(clientID(2), nowMilliseconds: 4)) == .known("db"))
