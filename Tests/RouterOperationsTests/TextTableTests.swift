@@ -29,7 +29,7 @@ import Testing
         table.add(["red \u{1B}[31m\nline\u{202E}"])
         let cell = table.lines()[1]
         #expect(!cell.unicodeScalars.contains { $0.value == 0x1B || $0.value == 0x0A || $0.value == 0x202E })
-        #expect(cell.contains("\\u{001B}[31m"))
+        #expect(cell.contains("\\u{1B}[31m"))
     }
 
     @Test(arguments: [

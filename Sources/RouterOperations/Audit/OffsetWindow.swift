@@ -1,0 +1,112 @@
+/// The account of one range of a partition's offsets: which can be read and whose they are, which have a row, and
+/// where. Five bytes an offset; a log of any length is taken window by window.
+struct OffsetWindow: Sendable {
+    /// 5 MiB of memory, and 24 MiB of answer when one client owns them all.
+    static let maxOffsets: Int64 = 1 << 20
+
+    /// Whose a record is: the client that it names, when Postgres knows it.
+    enum Owner: Equatable, Sendable {
+        /// It names no client that exists: it can only be a dead letter.
+        case nobody
+        /// A client by its number in the audit's list.
+        case client(Int)
+    }
+
+    /// What is found about rows, as it is found.
+    struct Misplaced: Equatable, Sendable {
+        var offset: Int64
+        /// The database by its number in the audit's list.
+        var database: Int
+        var owner: Owner?
+    }
+
+    let range: Range<Int64>
+    /// 0: no record; 1: nobody's; n + 2: client n's.
+    private var owners: [UInt32]
+    private var placed: OffsetBitmap
+    private var doubled: OffsetBitmap
+    private(set) var misplaced: [Misplaced] = []
+    private(set) var misplacedCount = 0
+    private(set) var rowCount = 0
+    /// Rows of offsets that hold no record any more (compaction): their place cannot be judged.
+    private(set) var rowsWithoutRecord = 0
+
+    /// How many misplaced rows a window remembers; more are counted.
+    static let maxMisplaced = 10_000
+
+    init(_ range: Range<Int64>) {
+        self.range = range
+        owners = [UInt32](repeating: 0, count: range.count)
+        placed = OffsetBitmap(count: range.count)
+        doubled = OffsetBitmap(count: range.count)
+    }
+
+    mutating func addRecord(offset: Int64, owner: Owner) {
+        guard let index = index(offset) else { return }
+        switch owner {
+        case .nobody: owners[index] = 1
+        case .client(let number): owners[index] = UInt32(number) + 2
+        }
+    }
+
+    /// - Parameters:
+    ///   - database: where the row was found, by its number; it comes back with the finding.
+    ///   - databaseClient: whose database that is; nil when it is nobody's.
+    ///   - rowClient: whose the row says to be in `client_id`; nil when that is no client.
+    mutating func addRow(offset: Int64, database: Int, databaseClient: Int?, rowClient: Int?) {
+        guard let index = index(offset) else { return }
+        rowCount += 1
+        let owner = owner(at: index)
+        let isPlaced: Bool
+        switch owner {
+        case nil:
+            rowsWithoutRecord += 1
+            isPlaced = databaseClient != nil
+        case .nobody: isPlaced = false
+        case .client(let number): isPlaced = databaseClient == number && rowClient == number
+        }
+        guard isPlaced else {
+            misplacedCount += 1
+            if misplaced.count < Self.maxMisplaced {
+                misplaced.append(Misplaced(offset: offset, database: database, owner: owner))
+            }
+            return
+        }
+        if placed.insert(index) { doubled.insert(index) }
+    }
+
+    /// What became of one offset that can be read.
+    struct Verdict: Equatable, Sendable {
+        var offset: Int64
+        /// nil when there is no record (a hole), and only `isDoubled` means something.
+        var owner: Owner?
+        /// Has a row where it belongs.
+        var isDelivered: Bool
+        /// Has more than one there.
+        var isDoubled: Bool
+    }
+
+    /// Calls `body` for every offset that can be read or has a row twice, in order.
+    func forEachVerdict(_ body: (Verdict) -> Void) {
+        for index in owners.indices {
+            let owner = owner(at: index)
+            guard owner != nil || doubled[index] else { continue }
+            body(
+                Verdict(
+                    offset: range.lowerBound + Int64(index), owner: owner, isDelivered: placed[index],
+                    isDoubled: doubled[index]))
+        }
+    }
+
+    private func owner(at index: Int) -> Owner? {
+        switch owners[index] {
+        case 0: nil
+        case 1: .nobody
+        case let number: .client(Int(number) - 2)
+        }
+    }
+
+    private func index(_ offset: Int64) -> Int? {
+        range.contains(offset) ? Int(offset - range.lowerBound) : nil
+    }
+}
