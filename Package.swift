@@ -105,7 +105,28 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        // Tests
+        // Tests mirror Sources; what several of them need is in RouterTestSupport.
+        .target(
+            name: "RouterTestSupport", dependencies: ["CRdkafka"], path: "Tests/RouterTestSupport",
+            swiftSettings: strict),
+        .testTarget(
+            name: "KafkaClientTests", dependencies: ["KafkaClient", "RouterTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "PostgresClientTests", dependencies: ["PostgresClient", "RouterTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "RedisClientTests", dependencies: ["RedisClient", "RouterTestSupport"], swiftSettings: strict),
+        .testTarget(name: "ClickHouseNativeTests", dependencies: ["ClickHouseNative"], swiftSettings: strict),
+        .testTarget(
+            name: "ClickHouseClientTests", dependencies: ["ClickHouseClient", "ClickHouseNative", "RouterCore"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RouterCoreTests", dependencies: ["RouterCore", "ClickHouseNative"],
+            // Readers in another language that the tests compare with.
+            exclude: ["Event/Reference", "Batch/read_block.py"], swiftSettings: hot),
+        .testTarget(
+            name: "ClientStoreTests",
+            dependencies: ["ClientStore", "RouterCore", "PostgresClient", "RedisClient", "RouterTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "RouterOperationsTests",
             dependencies: ["RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient"],
