@@ -30,6 +30,9 @@ extension KafkaConsumer {
     public func commit(
         _ offsets: [(TopicPartition, offset: Int64, metadata: String)], ticket: UInt64
     ) throws(KafkaError) {
+        // librdkafka means to refuse commits after a fatal error, but looks for one in idempotent producers only
+        // (`rd_kafka_fatal_error_code`): a fenced member would go on sending them.
+        if let error = handle.fatalError { throw error }
         let list = PartitionList(capacity: offsets.count)
         for (partition, offset, metadata) in offsets {
             guard metadata.utf8.count <= Self.protocolMaxMetadataBytes else {
@@ -40,8 +43,10 @@ extension KafkaConsumer {
             list.add(partition, offset: offset, metadata: metadata)
         }
         // The list is copied. The ticket travels as the opaque pointer and is never followed.
-        let answer = rd_kafka_commit_queue(
-            handle.pointer, list.pointer, replies.pointer, nil, UnsafeMutableRawPointer(bitPattern: UInt(ticket)))
+        let answer = list.lend {
+            rd_kafka_commit_queue(
+                handle.pointer, $0, replies.pointer, nil, UnsafeMutableRawPointer(bitPattern: UInt(ticket)))
+        }
         if let error = KafkaError.unlessNone(answer, "cannot commit \(offsets.map(\.0))") { throw error }
     }
 

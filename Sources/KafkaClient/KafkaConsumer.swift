@@ -18,6 +18,7 @@ public final class KafkaConsumer {
     private let consumerQueue: KafkaQueue
     let replies: KafkaQueue
     private var positions = DeliveredPositions()
+    private var paused: Set<TopicPartition> = []
     private var isClosed = false
 
     /// Events as the callbacks and polls put them down. Touched by the owning thread only.
@@ -78,9 +79,11 @@ public final class KafkaConsumer {
 
     /// Joins the group for these topics. It is also an error to name none.
     public func subscribe(_ topics: [String]) throws(KafkaError) {
+        handle.isMember.store(true, ordering: .relaxed)
         let list = PartitionList(topics.map { TopicPartition(topic: $0, partition: -1) })
         if let error = KafkaError.unlessNone(
-            rd_kafka_subscribe(handle.pointer, list.pointer), "cannot subscribe to \(topics.joined(separator: ", "))")
+            list.lend { rd_kafka_subscribe(handle.pointer, $0) },
+            "cannot subscribe to \(topics.joined(separator: ", "))")
         {
             throw error
         }
@@ -128,11 +131,15 @@ public final class KafkaConsumer {
             }
             return
         }
-        inbox.events.append(Self.event(message))
+        inbox.events.append(Self.event(message, of: handle))
         rd_kafka_message_destroy(message)
     }
 
-    static func event(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> KafkaConsumerEvent {
+    /// On a fatal error the message says only `_FATAL`, and the handle knows which.
+    static func event(
+        _ message: UnsafeMutablePointer<rd_kafka_message_t>, of handle: KafkaHandle
+    ) -> KafkaConsumerEvent {
+        if message.pointee.err == RD_KAFKA_RESP_ERR__FATAL, let error = handle.fatalError { return .error(error) }
         let text = rd_kafka_message_errstr(message).map { String(cString: $0) }
         let error = KafkaError(message.pointee.err, text)
         guard let topic = message.pointee.rkt, message.pointee.partition >= 0 else { return .error(error) }
@@ -171,16 +178,19 @@ public final class KafkaConsumer {
             positions.forget(partition)
         }
         let names = partitions.map(\.0.description).joined(separator: ", ")
-        if let error = rd_kafka_incremental_assign(handle.pointer, list.pointer) {
+        if let error = list.lend({ rd_kafka_incremental_assign(handle.pointer, $0) }) {
             throw KafkaError(consuming: error, "cannot assign [\(names)]")
         }
         if case .assign = inbox.pending { inbox.pending = nil }
     }
 
-    /// Answers a revoke event, with every partition of the event.
+    /// Answers a revoke event, with every partition of the event. Paused ones are so no longer.
     public func unassign(_ partitions: [TopicPartition]) throws(KafkaError) {
         for partition in partitions { positions.forget(partition) }
-        if let error = rd_kafka_incremental_unassign(handle.pointer, PartitionList(partitions).pointer) {
+        // librdkafka keeps the flag with the partition, perhaps until it is assigned again, perhaps not.
+        try resume(partitions)
+        let list = PartitionList(partitions)
+        if let error = list.lend({ rd_kafka_incremental_unassign(handle.pointer, $0) }) {
             throw KafkaError(consuming: error, "cannot give up \(partitions)")
         }
         if case .revoke = inbox.pending { inbox.pending = nil }
@@ -196,19 +206,29 @@ public final class KafkaConsumer {
                 code: RD_KAFKA_RESP_ERR__CONFLICT.rawValue,
                 message: "cannot restart \(partition) before the pending rebalance is answered", isRetriable: true)
         }
+        let wasPaused = paused.contains(partition)
         try unassign([partition])
         try assign([(partition, offset)])
+        if wasPaused { try pause([partition]) }
     }
 
     /// Stops fetching. What was fetched already is thrown away and fetched again after `resume`; the position stays.
     public func pause(_ partitions: [TopicPartition]) throws(KafkaError) {
+        let partitions = partitions.filter { !paused.contains($0) }
+        guard !partitions.isEmpty else { return }
+        paused.formUnion(partitions)
         let list = PartitionList(partitions)
-        try check(rd_kafka_pause_partitions(handle.pointer, list.pointer), list, "cannot pause")
+        try check(list.lend { rd_kafka_pause_partitions(handle.pointer, $0) }, list, "cannot pause")
     }
 
+    /// Partitions that are not paused are left alone: in 2.0.2 librdkafka "could resume fetching from a previous position […]
+    /// if resuming a partition that wasn't paused" (repaired in 2.4.0).
     public func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+        let partitions = partitions.filter { paused.contains($0) }
+        guard !partitions.isEmpty else { return }
+        paused.subtract(partitions)
         let list = PartitionList(partitions)
-        try check(rd_kafka_resume_partitions(handle.pointer, list.pointer), list, "cannot resume")
+        try check(list.lend { rd_kafka_resume_partitions(handle.pointer, $0) }, list, "cannot resume")
     }
 
     /// Moves the position of an assigned partition that is being fetched.
@@ -221,24 +241,25 @@ public final class KafkaConsumer {
         let list = PartitionList(capacity: 1)
         list.add(partition, offset: offset.raw)
         positions.forget(partition)
-        if let error = rd_kafka_seek_partitions(handle.pointer, list.pointer, Int32(clamping: timeoutMilliseconds)) {
+        let timeout = Int32(clamping: timeoutMilliseconds)
+        if let error = list.lend({ rd_kafka_seek_partitions(handle.pointer, $0, timeout) }) {
             throw KafkaError(consuming: error, "cannot seek \(partition)")
         }
-        try check(RD_KAFKA_RESP_ERR_NO_ERROR, list, "cannot seek")
+        // Without a time-out each partition says "in progress".
+        if timeoutMilliseconds > 0 { try check(RD_KAFKA_RESP_ERR_NO_ERROR, list, "cannot seek") }
     }
 
     private func check(_ answer: rd_kafka_resp_err_t, _ list: PartitionList, _ doing: String) throws(KafkaError) {
         if let error = KafkaError.unlessNone(answer, doing) { throw error }
-        for element in list.elements {
-            if let error = KafkaError.unlessNone(element.err, "\(doing) \(element.topicPartition)") { throw error }
-        }
+        let errors = list.map { KafkaError.unlessNone($0.err, "\(doing) \($0.topicPartition)") }
+        if let error = errors.compactMap(\.self).first { throw error }
     }
 
     /// The offset behind the last record handed to the owner; nil before the first.
     public func position(_ partition: TopicPartition) -> Int64? {
         let list = PartitionList([partition])
-        guard rd_kafka_position(handle.pointer, list.pointer) == RD_KAFKA_RESP_ERR_NO_ERROR,
-            let offset = list.elements.first?.offset, offset >= 0
+        guard list.lend({ rd_kafka_position(handle.pointer, $0) }) == RD_KAFKA_RESP_ERR_NO_ERROR,
+            let offset = list.map(\.offset).first, offset >= 0
         else { return nil }
         return offset
     }
@@ -247,13 +268,16 @@ public final class KafkaConsumer {
 
     /// Leaves the group, answering by itself every rebalance that comes up, and gives up when the time is over. Commit first.
     ///
-    /// - Returns: true when the group was left in order; otherwise the broker notices after `session.timeout.ms`.
+    /// - Returns: true when the group was left in order. Otherwise the member stays behind, heartbeating, until the process
+    ///   ends (`KafkaHandle` says why); the broker gives its partitions to others after `max.poll.interval.ms`.
     @discardableResult
     public func close(timeoutMilliseconds: Int) -> Bool {
         guard !isClosed else { return true }
         isClosed = true
         // Operations that are in the consumer's queue by now are not forwarded to the queue below.
         while let message = rd_kafka_consumer_poll(handle.pointer, 0) { rd_kafka_message_destroy(message) }
+        // In 2.0.2 an assignment of nothing that is not answered before the group terminates keeps it from ever doing so.
+        if case .assign(let partitions) = inbox.pending { try? assign(partitions.map { ($0, .end) }) }
         guard let pointer = rd_kafka_queue_new(handle.pointer) else { return false }
         let queue = KafkaQueue(pointer, of: handle, wake: nil)
         // "The application must poll/serve this queue until rd_kafka_consumer_closed() returns true."
@@ -266,7 +290,7 @@ public final class KafkaConsumer {
         while rd_kafka_consumer_closed(handle.pointer) == 0 {
             if inbox.pending != nil {
                 // While a group terminates, librdkafka treats every such call as "give up everything".
-                if let error = rd_kafka_incremental_unassign(handle.pointer, PartitionList([]).pointer) {
+                if let error = PartitionList([]).lend({ rd_kafka_incremental_unassign(handle.pointer, $0) }) {
                     rd_kafka_error_destroy(error)
                 }
                 inbox.pending = nil
@@ -285,6 +309,11 @@ public final class KafkaConsumer {
     /// How long one look at the queue takes while closing; giving up everything is repeated after an empty one, because a rebalance that
     /// came between the last poll and the forwarding is otherwise never answered.
     private static let closePollMilliseconds: Int32 = 100
+
+    deinit { close(timeoutMilliseconds: Self.lastCloseMilliseconds) }
+
+    /// For an owner that forgot to close: enough for a healthy broker, and no long wait at an unhealthy one.
+    private static let lastCloseMilliseconds = 1_000
 }
 
 extension KafkaOffset {

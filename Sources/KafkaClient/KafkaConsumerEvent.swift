@@ -20,6 +20,12 @@ public struct KafkaCommitAnswer: Equatable, Sendable {
     public var partition: TopicPartition
     public var offset: Int64
     public var error: KafkaError?
+
+    public init(partition: TopicPartition, offset: Int64, error: KafkaError?) {
+        self.partition = partition
+        self.offset = offset
+        self.error = error
+    }
 }
 
 /// Where to start reading a partition.

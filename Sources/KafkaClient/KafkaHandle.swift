@@ -1,4 +1,5 @@
 import CRdkafka
+import Synchronization
 
 /// Where librdkafka's log lines go. It is called from any of its threads. `level` is syslog's: 0 emergency … 7 debug.
 public typealias KafkaLog = @Sendable (_ level: Int, _ facility: String, _ message: String) -> Void
@@ -39,6 +40,8 @@ public final class KafkaHandle: @unchecked Sendable {
     private let callbacks: Unmanaged<KafkaCallbacks>
     /// librdkafka writes into the descriptor from its own threads until the handle is destroyed: it has to live as long.
     private let wake: WakeDescriptor?
+    /// Set once the handle has joined a group.
+    let isMember = Atomic<Bool>(false)
 
     init(_ kind: Kind, _ properties: KafkaProperties, _ callbacks: KafkaCallbacks, wake: WakeDescriptor?)
         throws(KafkaError)
@@ -97,8 +100,11 @@ public final class KafkaHandle: @unchecked Sendable {
             KafkaCallbacks.of(rd_kafka_opaque(handle))?.log(
                 Int(level), String(cString: facility), String(cString: text))
         }
-        rd_kafka_conf_set_error_cb(configuration) { handle, code, reason, opaque in
-            KafkaCallbacks.of(opaque)?.error?(KafkaHandle.error(handle, code, reason))
+        // Without this callback librdkafka logs its errors instead of queueing them, which suits a handle nobody polls.
+        if callbacks.error != nil {
+            rd_kafka_conf_set_error_cb(configuration) { handle, code, reason, opaque in
+                KafkaCallbacks.of(opaque)?.error?(KafkaHandle.error(handle, code, reason))
+            }
         }
         if callbacks.rebalance != nil {
             rd_kafka_conf_set_rebalance_cb(configuration) { handle, code, partitions, opaque in
@@ -132,8 +138,15 @@ public final class KafkaHandle: @unchecked Sendable {
     }
 
     deinit {
-        // Never `rd_kafka_destroy`: on a consumer that is not closed it "will call rd_kafka_consumer_close()", which
-        // blocks until its rebalance callbacks are served. Leaving the group politely is `KafkaConsumer.close`'s task.
+        // A member that is not closed is left to the end of the process. librdkafka 2.0.2 would wait for ever, one core
+        // busy, for a group that hangs in WAIT_ASSIGN_CALL (repaired in 2.4.0: "given an assignment is received while
+        // closing the consumer it's possible that it gets stuck in state WAIT_ASSIGN_CALL"), and up to the session
+        // timeout for commits without a coordinator. What it may still call or write to has to stay as well.
+        if isMember.load(ordering: .relaxed), rd_kafka_consumer_closed(pointer) == 0 {
+            if let wake { _ = Unmanaged.passRetained(wake) }
+            return
+        }
+        // Not `rd_kafka_destroy`, which on a consumer closes it first and blocks until its callbacks are served.
         rd_kafka_destroy_flags(pointer, Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
         callbacks.release()
     }

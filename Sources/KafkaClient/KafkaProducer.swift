@@ -24,6 +24,11 @@ public final class KafkaProducer {
         public var ticket: UInt64
         /// nil when every replica that has to acknowledges.
         public var error: KafkaError?
+
+        public init(ticket: UInt64, error: KafkaError?) {
+            self.ticket = ticket
+            self.error = error
+        }
     }
 
     static let forcedProperties: KafkaProperties = [

@@ -23,6 +23,13 @@ public final class KafkaQueries: Sendable {
         /// nil when it is empty: Kafka does not tell the two apart.
         public var metadata: String?
         public var error: KafkaError?
+
+        public init(partition: TopicPartition, offset: Int64?, metadata: String?, error: KafkaError? = nil) {
+            self.partition = partition
+            self.offset = offset
+            self.metadata = metadata
+            self.error = error
+        }
     }
 
     /// What is committed for the group of this handle.
@@ -30,11 +37,12 @@ public final class KafkaQueries: Sendable {
         _ partitions: [TopicPartition], timeoutMilliseconds: Int
     ) throws(KafkaError) -> [Committed] {
         let list = PartitionList(partitions)
-        let answer = rd_kafka_committed(handle.pointer, list.pointer, Int32(clamping: timeoutMilliseconds))
+        let timeout = Int32(clamping: timeoutMilliseconds)
+        let answer = list.lend { rd_kafka_committed(handle.pointer, $0, timeout) }
         if let error = KafkaError.unlessNone(answer, "cannot read the committed offsets of \(partitions)") {
             throw error
         }
-        return list.elements.map {
+        return list.map {
             Committed(
                 partition: $0.topicPartition, offset: $0.offset >= 0 ? $0.offset : nil, metadata: $0.metadataText,
                 error: KafkaError.unlessNone($0.err, "committed offset of \($0.topicPartition)"))
@@ -68,15 +76,13 @@ public final class KafkaQueries: Sendable {
     ) throws(KafkaError) -> [TopicPartition: Int64?] {
         let list = PartitionList(capacity: times.count)
         for (partition, timestamp) in times { list.add(partition, offset: timestamp) }
-        let answer = rd_kafka_offsets_for_times(handle.pointer, list.pointer, Int32(clamping: timeoutMilliseconds))
+        let timeout = Int32(clamping: timeoutMilliseconds)
+        let answer = list.lend { rd_kafka_offsets_for_times(handle.pointer, $0, timeout) }
         if let error = KafkaError.unlessNone(answer, "cannot find offsets by time") { throw error }
         var found: [TopicPartition: Int64?] = [:]
-        for element in list.elements {
-            let partition = element.topicPartition
-            if let error = KafkaError.unlessNone(element.err, "cannot find \(partition)'s offset by time") {
-                throw error
-            }
-            found[partition] = .some(element.offset >= 0 ? element.offset : nil)
+        for (partition, offset, code) in list.map({ ($0.topicPartition, $0.offset, $0.err) }) {
+            if let error = KafkaError.unlessNone(code, "cannot find \(partition)'s offset by time") { throw error }
+            found[partition] = .some(offset >= 0 ? offset : nil)
         }
         return found
     }

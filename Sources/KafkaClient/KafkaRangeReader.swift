@@ -103,7 +103,7 @@ public final class KafkaRangeReader {
         let list = PartitionList(capacity: 1)
         list.add(partition, offset: offset)
         if let error = KafkaError.unlessNone(
-            rd_kafka_assign(handle.pointer, list.pointer), "cannot read \(partition) from \(offset)")
+            list.lend { rd_kafka_assign(handle.pointer, $0) }, "cannot read \(partition) from \(offset)")
         {
             throw error
         }
@@ -149,7 +149,7 @@ public final class KafkaRangeReader {
     ) -> KafkaRangeEvent? {
         guard message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
             defer { rd_kafka_message_destroy(message) }
-            return event(KafkaConsumer.event(message))
+            return event(KafkaConsumer.event(message, of: handle))
         }
         let offset = message.pointee.offset
         guard let range, offset >= range.next else {

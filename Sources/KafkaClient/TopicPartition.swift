@@ -16,7 +16,7 @@ public struct TopicPartition: Hashable, Sendable, CustomStringConvertible {
 
 /// The one owner of a `rd_kafka_topic_partition_list_t`, freed with it.
 final class PartitionList {
-    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+    private let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
 
     init(capacity: Int) {
         pointer = rd_kafka_topic_partition_list_new(Int32(clamping: capacity))
@@ -41,7 +41,16 @@ final class PartitionList {
         element.pointee.metadata_size = bytes.count
     }
 
-    var elements: UnsafeMutableBufferPointer<rd_kafka_topic_partition_t> { pointer.pointee.buffer }
+    /// Lends the list to C. The pointer is not handed out, because Swift may free an object after its last use, which would
+    /// be before the call and not after it.
+    func lend<R>(_ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> R) -> R {
+        withExtendedLifetime(self) { body(pointer) }
+    }
+
+    /// What C has written into the elements.
+    func map<R>(_ transform: (rd_kafka_topic_partition_t) -> R) -> [R] {
+        withExtendedLifetime(self) { pointer.pointee.buffer.map(transform) }
+    }
 
     deinit { rd_kafka_topic_partition_list_destroy(pointer) }
 }

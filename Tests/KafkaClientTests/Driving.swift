@@ -1,3 +1,4 @@
+import Foundation
 import KafkaClient
 import RouterTestSupport
 import Synchronization
@@ -8,6 +9,13 @@ final class LogLines: Sendable {
 
     var log: KafkaLog { { level, facility, text in self.lines.withLock { $0.append("\(level) \(facility) \(text)") } } }
     var all: [String] { lines.withLock { $0 } }
+}
+
+/// Runs a test that waits on a thread of its own: the two or so threads that tests share would let them wait one by one.
+func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
+    }
 }
 
 /// No test waits longer than this for a condition; it is not a time that anything is measured by.
