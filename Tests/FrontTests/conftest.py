@@ -46,7 +46,8 @@ class Front:
     def start(self) -> None:
         self.log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(
-            [sys.executable, FRONT, "--port", str(self.port), "--data", self.directory / "data", "--user", USER, "--faults"],
+            [sys.executable, FRONT, "--port", str(self.port), "--data", self.directory / "data", "--user", USER,
+             "--faults"],
             env={**os.environ, "CLICKHOUSE_FRONT_PASSWORD": PASSWORD}, stdout=self.log, stderr=self.log)
 
         def answers() -> bool:

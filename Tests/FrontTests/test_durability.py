@@ -18,7 +18,7 @@ def test_acknowledged_inserts_survive_sigkill(tmp_path):
     for _ in range(KILLS):
         enough = threading.Event()
 
-        def insert(first: int) -> None:
+        def insert(first: int, enough=enough) -> None:
             for value in range(first, first + 1000):
                 try:
                     reply = front.post(f"{value}\t" + "s" * 1000, query="INSERT INTO default.t FORMAT TSV",

@@ -11,7 +11,8 @@ def test_a_query_does_not_count_itself_unless_it_is_meant(front):
     assert front.sql(QUESTION, param_prefix="batch") == "0"
     assert front.sql(QUESTION, param_prefix="batch", query_id="batch-itself") == "1"
     assert front.sql("SELECT 'system.processes' FROM `system`.`processes`") == "system.processes"
-    assert front.sql("SELECT query_id FROM (SELECT * FROM system . processes) AS p", query_id="it's \\ me") == "it\\'s \\\\ me"
+    inner = "SELECT query_id FROM (SELECT * FROM system . processes) AS p"
+    assert front.sql(inner, query_id="it's \\ me") == "it\\'s \\\\ me"
 
 
 def test_an_insert_counts_while_its_body_still_arrives(front, table):

@@ -42,7 +42,8 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     directory = tmp_path_factory.mktemp("stack")
-    # pytest keeps its directories from others, and root's Postgres runs as a user of its own: the other place is tested.
+    # pytest keeps its directories from others, and root's Postgres runs as a user of its own: run by root, this tests
+    # the other place for its data.
     stack = Stack(directory / "dev")
     stack.run("up", **{f"DEV_{name.upper()}_PORT": "0" for name in NAMES})
     yield stack
@@ -63,7 +64,8 @@ def test_up_is_safe_to_repeat(stack):
     before = stack.rows()
     assert set(stack.states().values()) == {"answering"}
     stack.run("up")
-    assert {name: row["pid"] for name, row in stack.rows().items()} == {name: row["pid"] for name, row in before.items()}
+    after = stack.rows()
+    assert [after[name]["pid"] for name in NAMES] == [before[name]["pid"] for name in NAMES]
 
 
 def test_listens_on_loopback_only(stack):
@@ -157,8 +159,9 @@ def test_env_has_the_settings_and_the_servers_take_them(stack):
     assert "KAFKA_CONFIG_GROUP_INSTANCE_ID" not in stack.env("--dynamic")
     assert stack.env(KAFKA_BOOTSTRAP_SERVERS="elsewhere:9")["KAFKA_BOOTSTRAP_SERVERS"] == "elsewhere:9"
     assert redis.Redis.from_url(env["REDIS_URL"]).ping()
-    shell = subprocess.run(["bash", "-c", 'set -a; . <(dev/stack env); env $(dev/stack env) printenv REDIS_URL; echo "$REDIS_URL"'],
-                           cwd=REPOSITORY, env=stack.environment, capture_output=True, text=True)
+    script = 'set -a; . <(dev/stack env); env $(dev/stack env) printenv REDIS_URL; echo "$REDIS_URL"'
+    shell = subprocess.run(["bash", "-c", script], cwd=REPOSITORY, env=stack.environment, text=True,
+                           capture_output=True)
     assert shell.stdout.splitlines() == [env["REDIS_URL"]] * 2
 
 
@@ -176,7 +179,8 @@ def test_passwords_are_for_the_owner_alone(stack):
 def test_wrong_password_is_refused(stack):
     env = stack.env()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        psycopg2.connect(host="127.0.0.1", port=env["POSTGRES_METADATA_PORT"], user="router", password="x", dbname="router")
+        psycopg2.connect(host="127.0.0.1", port=env["POSTGRES_METADATA_PORT"], user="router", password="x",
+                         dbname="router")
 
 
 def test_broker_keeps_records_headers_and_offset_metadata(stack):
@@ -186,7 +190,8 @@ def test_broker_keeps_records_headers_and_offset_metadata(stack):
     admin.create_topics([NewTopic("t", 2, 1)])["t"].result(30)
     producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
     for number in range(100):
-        producer.produce("t", key=None if number % 2 else b"k", value=b"%d" % number, headers=[("h", b"1"), ("h", None)])
+        producer.produce("t", key=None if number % 2 else b"k", value=b"%d" % number,
+                         headers=[("h", b"1"), ("h", None)])
     assert producer.flush(30) == 0
     settings = {"bootstrap.servers": servers, "group.id": "g", "group.instance.id": "one", "enable.auto.commit": False,
                 "auto.offset.reset": "earliest", "partition.assignment.strategy": "cooperative-sticky",

@@ -141,7 +141,7 @@ def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         yield from pieces
         return
     if encoding not in _DECODERS:
-        raise ClickHouseError(NOT_IMPLEMENTED, f"Content-Encoding {encoding!r}: this front knows gzip, deflate, zstd, lz4.")
+        raise ClickHouseError(NOT_IMPLEMENTED, f"Content-Encoding {encoding!r} is none of {', '.join(_DECODERS)}.")
     # A body of no bytes at all is no frame: only after a first byte can something be missing.
     decoder, inside = _DECODERS[encoding](), False
     for piece in pieces:

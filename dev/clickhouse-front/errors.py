@@ -48,8 +48,8 @@ class ClickHouseError(Exception):
         return f"Code: {self.code}. DB::Exception: {self.text} ({self.label}) (version {version})\n".encode()
 
 
-# What the engine says: "Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)". For data of an INSERT it
-# wraps that once more, and names the file which only the front knows of.
+# What the engine says: "Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)". For the data of an
+# INSERT it wraps that once more, and names the file which only the front knows of.
 _PREFIX = re.compile(r"^(?:Code: (\d+)\. DB::Exception: )+", re.DOTALL)
 _SUFFIX = re.compile(r"(?:\s*\(version [^)]*\)|\s*\(([A-Z][A-Z0-9_]+)\)|\.(?=\s*\([A-Z]))+\.?\s*$")
 _OUR_FILE = re.compile(r"\s*\(in file/uri /proc/self/fd/\d+\)|: data for INSERT was parsed from file")

@@ -59,7 +59,7 @@ class Faults:
             raise ClickHouseError(BAD_REQUEST_PARAMETER, f"An order cannot be read: {error}.") from None
         with self._lock:
             if len(self._orders) >= MAX_ORDERS:
-                raise ClickHouseError(BAD_REQUEST_PARAMETER, f"There are {MAX_ORDERS} orders already: clear them first.")
+                raise ClickHouseError(BAD_REQUEST_PARAMETER, f"There are {MAX_ORDERS} orders: clear them first.")
             self._orders.append(order)
 
     def clear(self) -> None:

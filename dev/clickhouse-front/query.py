@@ -52,11 +52,12 @@ class Request:
 def check(request: Request) -> None:
     for name in ("compress", "decompress"):
         if request.parameters.get(name, "0") not in ("0", ""):
-            raise ClickHouseError(NOT_IMPLEMENTED, f"This front does not know {name}=1 (ClickHouse's own block format): "
-                                                   "use Content-Encoding.")
+            raise ClickHouseError(NOT_IMPLEMENTED, f"{name}=1, ClickHouse's own block format, is not known to this "
+                                                   "front: use Content-Encoding.")
 
 
-def execute(request: Request, body: Body, engine: Engine, running: Running, faults: Faults | None) -> tuple[Result, str]:
+def execute(request: Request, body: Body, engine: Engine, running: Running,
+            faults: Faults | None) -> tuple[Result, str]:
     """Runs the query; gives the result and the name of its format."""
     head = request.url_query + body.head(statement.MAX_QUERY_BYTES)
     if not head.strip():

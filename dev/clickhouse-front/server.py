@@ -9,13 +9,15 @@ import socket
 import socketserver
 import sys
 import time
+import traceback
 import urllib.parse
 import uuid
 
 import body as bodies
 import query as queries
 from engine import Engine, Result
-from errors import AUTHENTICATION_FAILED, INCORRECT_DATA, NOT_IMPLEMENTED, SOCKET_TIMEOUT, ClickHouseError
+from errors import (AUTHENTICATION_FAILED, INCORRECT_DATA, NOT_IMPLEMENTED, SOCKET_TIMEOUT, STD_EXCEPTION,
+                    ClickHouseError)
 from faults import DropConnection, Faults
 from running import Query, Running
 
@@ -94,6 +96,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             # The client left, before its body was whole or before the reply: the query, if any, was carried out.
             self.close_connection = True
+        except Exception as error:
+            # A fault of this front is an error like any other for the client, who may be testing how it takes errors.
+            traceback.print_exc()
+            self.reply_error(ClickHouseError(STD_EXCEPTION, f"The front failed: {type(error).__name__}."), started)
 
     def route(self, read_only: bool, started: float) -> None:
         url = urllib.parse.urlsplit(self.path)

@@ -65,8 +65,11 @@ class Insert:
 
 
 def parse_insert(sql: bytes) -> Insert | None:
-    """The INSERT at the beginning of `sql`, which data may follow; None for any other statement, INSERT … SELECT too, and
-    for one with neither FORMAT nor VALUES, which the engine refuses."""
+    """The INSERT at the beginning of `sql`, which data may follow.
+
+    None for any other statement, INSERT … SELECT too, and for one with neither FORMAT nor VALUES: the engine refuses
+    that one itself.
+    """
     stream = tokens(sql)
     first = next(stream, None)
     if first is None or not first.is_word(b"INSERT"):

@@ -36,7 +36,8 @@ def main() -> int:
         place.prepare()
         ports = place.ports()
         servers = [kind(place, ports[kind.name]) for kind in KINDS]
-        chosen = [server for server in servers if not getattr(arguments, "names", None) or server.name in arguments.names]
+        names = getattr(arguments, "names", None) or list(DEFAULT_PORTS)
+        chosen = [server for server in servers if server.name in names]
         return arguments.run(arguments, place, chosen)
     except (RuntimeError, ValueError, OSError) as error:
         print(f"stack: {error}", file=sys.stderr)

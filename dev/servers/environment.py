@@ -9,7 +9,7 @@ DEFAULT_HTTP_PORT = 8080
 
 
 def settings(place: Place, slot: int, dynamic: bool) -> dict[str, str]:
-    """NAME → value. No value holds a space or a quote, so both `env $(dev/stack env)` and a shell's `.` can read them."""
+    """NAME → value. No value holds a space or a quote: `env $(dev/stack env)` and a shell's `.` both read them."""
     ports = place.ports()
     result = {
         # A broker named from outside is used instead of ours.

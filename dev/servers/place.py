@@ -65,7 +65,8 @@ class Place:
             variable = f"DEV_{name.upper()}_PORT"
             wanted = os.environ.get(variable) or str(remembered.get(name, default))
             if not wanted.isdigit() or int(wanted) > 65535:
-                raise ValueError(f"{variable} is {wanted!r}, which is no port: give 1 to 65535, or 0 for any that is free")
+                raise ValueError(f"{variable} is {wanted!r}, which is no port: give 1 to 65535, "
+                                 "or 0 for any that is free")
             ports[name] = int(wanted) or remembered.get(name) or free_port()
         if ports != remembered and self.root.is_dir():
             remembered_file.write_text(json.dumps(ports))

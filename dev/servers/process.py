@@ -26,7 +26,8 @@ class Process:
 
     def is_alive(self) -> bool:
         stat = read_stat(self.pid)
-        return stat is not None and self.boot_id == BOOT_ID and stat.start_ticks == self.start_ticks and stat.state != "Z"
+        return (stat is not None and stat.state != "Z" and stat.start_ticks == self.start_ticks
+                and self.boot_id == BOOT_ID)
 
     def is_frozen(self) -> bool:
         stat = read_stat(self.pid)

@@ -197,7 +197,8 @@ class Postgres(Server):
             done = subprocess.run(
                 ["psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", file, "--host", "127.0.0.1",
                  "--port", str(self.port), "--username", POSTGRES_USER, "--dbname", POSTGRES_DATABASE],
-                env={**os.environ, "PGPASSWORD": self.place.password("postgres"), "PGOPTIONS": "-c client_min_messages=warning"},
+                env={**os.environ, "PGPASSWORD": self.place.password("postgres"),
+                     "PGOPTIONS": "-c client_min_messages=warning"},
                 stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if done.returncode != 0:
                 raise RuntimeError(f"{file} cannot be applied: {done.stderr.strip()}")
