@@ -12,5 +12,5 @@ struct Router: AsyncParsableCommand {
             Exit status: 0 done, 1 failed, 2 done but something needs a person, 64 wrong usage or settings.
             """,
         version: "0.1.0",
-        subcommands: [RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self])
+        subcommands: [RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self, SendCommand.self])
 }
