@@ -96,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "router",
             dependencies: [
-                "RouterCore", "RouterConfiguration", "RouterConnections", "RouterService", "RouterHTTP",
+                "KafkaClient", "RouterCore", "RouterConfiguration", "RouterConnections", "RouterService", "RouterHTTP",
                 "RouterOperations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -25,6 +25,8 @@ public struct DeliveryLimits: Sendable {
     public var quietPollMilliseconds: Int64 = 500
     /// How often an unreachable server, or a client's broken destination, is tried again.
     public var probeMilliseconds: Int64 = 2_000
+    /// How often a server that is well is asked whether it still is.
+    public var healthCheckMilliseconds: Int64 = 5_000
     /// Inserts spent on finding the rows that a server refuses in one block. Halving finds one bad row among 200,000 in some
     /// 36 inserts; a block with very many bad rows must not occupy the server, so what is left then is refused as a whole.
     public var maxSplitInserts = 256

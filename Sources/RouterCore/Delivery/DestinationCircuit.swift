@@ -24,7 +24,8 @@ struct ServerHealth {
     /// When the last probe that succeeded was started.
     private(set) var wellSinceMilliseconds: Int64 = .min
     private var probeStartedMilliseconds: Int64 = 0
-    private(set) var probeAtMilliseconds: Int64?
+    /// The first one at once.
+    private(set) var probeAtMilliseconds: Int64? = 0
 
     mutating func probing(ticket: UInt64, nowMilliseconds: Int64) {
         probeTicket = ticket
@@ -37,11 +38,11 @@ struct ServerHealth {
         probeTicket = nil
         let was = isAway
         isAway = !isWell
-        if isWell {
-            wellSinceMilliseconds = probeStartedMilliseconds
-        } else {
-            probeAtMilliseconds = nowMilliseconds + limits.probeMilliseconds
-        }
+        if isWell { wellSinceMilliseconds = probeStartedMilliseconds }
+        // Asked again also while all is well: a server that is frozen answers nothing, and nothing else would notice
+        // before the insert under way has timed out.
+        probeAtMilliseconds =
+            nowMilliseconds + (isWell ? limits.healthCheckMilliseconds : limits.probeMilliseconds)
         return was != isAway
     }
 

@@ -1,6 +1,7 @@
 import Dispatch
 import KafkaClient
 import RouterCore
+import Synchronization
 
 /// Asks the broker, and Postgres' tripwire, where partitions start: questions that wait, on a queue of their own.
 final class StartReader: Sendable {
@@ -9,9 +10,12 @@ final class StartReader: Sendable {
     private let mailbox: Mailbox
     private let progress: ProgressRecorder
     private let queue = DispatchQueue(label: "router.starts")
+    private let probes = DispatchQueue(label: "router.probes")
+    private let isProbing = Atomic(false)
 
     /// Below the rebalance timeout, above what a coordinator needs to move.
     private static let timeoutMilliseconds = 10_000
+    private static let probeTimeoutMilliseconds = 5_000
 
     init(queries: KafkaQueries, topic: String, mailbox: Mailbox, progress: ProgressRecorder) {
         self.queries = queries
@@ -59,6 +63,22 @@ final class StartReader: Sendable {
                 answer.error == nil, answer.offset != nil
             else { return }
             mailbox.post(.metadataKept(answer.metadata?.hasPrefix("v1") == true))
+        }
+    }
+
+    /// Whether the leader of some partition answers. One question at a time: a broker that hangs must not pile them up.
+    func probe() {
+        guard !isProbing.exchange(true, ordering: .relaxed) else { return }
+        probes.async { [self] in
+            var problem: String?
+            do {
+                _ = try queries.watermarks(
+                    TopicPartition(topic: topic, partition: 0), timeoutMilliseconds: Self.probeTimeoutMilliseconds)
+            } catch {
+                problem = error.description
+            }
+            isProbing.store(false, ordering: .relaxed)
+            mailbox.post(.kafkaProbed(problem))
         }
     }
 

@@ -14,6 +14,8 @@ enum PipelineMessage: Sendable {
     case metadataKept(Bool)
     /// For `--until-caught-up`: what the group has committed for partitions of other members.
     case committedElsewhere([Int32: Int64])
+    /// Whether the broker answers; the error's text when it does not.
+    case kafkaProbed(String?)
     case stop
 }
 

@@ -35,6 +35,7 @@ extension Pipeline {
 
     private func judgeNow(_ record: KafkaRecord, _ intake: PartitionIntake) -> Bool {
         guard judge.judge(record, into: intake.assembly, monotonic: monotonic, wall: wall) else { return false }
+        unreportedConsumed += 1
         if intake.assembly.recordCount == 1 { intake.openedAtMilliseconds = monotonic }
         intake.position = record.offset + 1
         return true

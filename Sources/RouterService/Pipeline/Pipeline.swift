@@ -38,10 +38,13 @@ final class Pipeline {
     var caughtUp: CaughtUp?
     var fatalError: ServiceError?
     var counts = Counts()
+    /// Consumed since the counter was last told: it is told once a turn, not once a record.
+    var unreportedConsumed = 0
     var monotonic: Int64 = 0
     var wall: Int64 = 0
     private var nextStatusMilliseconds: Int64 = 0
     private var hasCheckedMetadata = false
+    private var nextKafkaProbeMilliseconds: Int64 = 0
 
     /// What is counted for the status and the summary.
     struct Counts {
@@ -108,10 +111,13 @@ final class Pipeline {
         if settleOutbox() { isBusy = true }
         if readRanges() { isBusy = true }
         askForClients()
+        countConsumed(unreportedConsumed)
+        unreportedConsumed = 0
         sealWhatIsDue()
         perform(delivery.handle(.tick, nowMilliseconds: monotonic))
         balanceMemory()
         tendMembership()
+        probeKafka()
         advanceStopping()
         if monotonic >= nextStatusMilliseconds {
             nextStatusMilliseconds = monotonic + limits.statusMilliseconds
@@ -159,6 +165,13 @@ final class Pipeline {
             metadataChecked(isKept)
         case .committedElsewhere(let offsets):
             caughtUp?.committedElsewhere = offsets
+        case .kafkaProbed(let problem):
+            if let problem, counts.kafkaError == nil {
+                log.warning("Kafka does not answer, waiting for it", metadata: ["error": "\(problem)"])
+            } else if problem == nil, counts.kafkaError != nil {
+                log.notice("Kafka answers again")
+            }
+            counts.kafkaError = problem
         case .stop:
             stop()
         }
@@ -193,6 +206,13 @@ final class Pipeline {
         guard !hasCheckedMetadata else { return }
         hasCheckedMetadata = true
         starts.checkMetadata(partition)
+    }
+
+    /// librdkafka tells when brokers go away, and not when they are back.
+    private func probeKafka() {
+        guard membership.hasJoined, monotonic >= nextKafkaProbeMilliseconds else { return }
+        nextKafkaProbeMilliseconds = monotonic + PipelineLimits.kafkaProbeMilliseconds
+        starts.probe()
     }
 
     private func metadataChecked(_ isKept: Bool) {
@@ -236,6 +256,7 @@ final class Pipeline {
                 log.debug(
                     "batch read again",
                     metadata: ["batch": "\(id)", "partition": "\(partition)", "lo": "\(lo)", "hi": "\(hi)"])
+                countConsumed(assembly.recordCount)
                 let batch = keep(assembly, id: id, partition: partition, lo: lo, hi: hi)
                 perform(
                     delivery.handle(
@@ -247,12 +268,15 @@ final class Pipeline {
         return isBusy || !outcomes.isEmpty
     }
 
+    func countConsumed(_ count: Int) {
+        counts.consumed += count
+        metrics.consumed.increment(by: count)
+    }
+
     /// Turns an assembly into the bytes of a batch, which stay until the batch is complete or dropped.
     func keep(_ assembly: BatchAssembly, id: UUID128, partition: Int32, lo: Int64, hi: Int64) -> SealedBatch {
         let batch = assembly.seal(id: id, topic: topic, partition: partition, lo: lo, hi: hi, wallMilliseconds: wall)
         for (client, block) in batch.blocks { databases[client] = block.database }
-        counts.consumed += assembly.recordCount
-        metrics.consumed.increment(by: assembly.recordCount)
         sealed[id] = batch
         sealedBytes += batch.bytes
         return batch

@@ -29,6 +29,8 @@ struct PipelineLimits {
     let longestWaitMilliseconds: Int64 = 500
     /// Between a missed generation and the next look at what is assigned: the time in which librdkafka notices by itself.
     static let startOverMilliseconds: Int64 = 1_000
+    /// How often the broker is asked whether it answers.
+    static let kafkaProbeMilliseconds: Int64 = 5_000
     /// How often a failed question to the broker is asked again.
     static let retryMilliseconds: Int64 = 1_000
 

@@ -15,7 +15,8 @@ struct CommonOptions: ParsableArguments {
     func start() throws -> CommandContext {
         let environment = ProcessInfo.processInfo.environment
         do throws(SettingsError) {
-            let settings = try Settings.load(environment: environment, configPath: config)
+            let settings = try Settings.load(
+                environment: environment, configPath: config, checkKafkaProperty: KafkaProperties.problem(name:value:))
             settings.log.bootstrap(environment: environment)
             return CommandContext(settings: settings, log: Logger(label: "router"))
         } catch {
