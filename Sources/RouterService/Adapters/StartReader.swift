@@ -75,7 +75,7 @@ final class StartReader: Sendable {
                 _ = try queries.watermarks(
                     TopicPartition(topic: topic, partition: 0), timeoutMilliseconds: Self.probeTimeoutMilliseconds)
             } catch {
-                problem = error.description
+                problem = "\(error)"
             }
             isProbing.store(false, ordering: .relaxed)
             mailbox.post(.kafkaProbed(problem))
