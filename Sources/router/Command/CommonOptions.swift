@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import KafkaClient
 import Logging
 import RouterConfiguration
 
@@ -16,7 +17,7 @@ struct CommonOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         do throws(SettingsError) {
             let settings = try Settings.load(
-                environment: environment, configPath: config, checkKafkaProperty: KafkaProperties.problem(name:value:))
+                environment: environment, configPath: config, checkKafkaProperty: { KafkaProperties.problem(name: $0, value: $1) })
             settings.log.bootstrap(environment: environment)
             return CommandContext(settings: settings, log: Logger(label: "router"))
         } catch {
