@@ -47,26 +47,13 @@ private struct NaiveDirectory {
     }
 }
 
-/// SplitMix64, so that a seed means the same on every machine.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite struct ClientDirectoryModelTests {
     @Test func agreesWithTheNaiveModel() {
         for seed in 0..<60 as Range<UInt64> { compare(seed: seed) }
     }
 
     private func compare(seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         var directory = ClientDirectory()
         var model = NaiveDirectory()
         var now: Int64 = 1_000_000

@@ -177,6 +177,23 @@ func clientEntry(
         #expect(Found(directory.find(clientID(2), nowMilliseconds: 4)) == .known("db"))
     }
 
+    @Test func aRefreshedClientCountsAsYoung() {
+        var limits = ClientDirectory.Limits()
+        limits.entryLimit = 3
+        var directory = ClientDirectory(limits: limits)
+        func record(_ number: Int) {
+            directory.record(clientID(number), .found(clientEntry(number), ageMilliseconds: 0), nowMilliseconds: 0)
+        }
+        for number in [1, 2, 3, 1, 4] { record(number) }
+        let kept = (1...4).map { Found(directory.find(clientID($0), nowMilliseconds: 1)) }
+        #expect(kept == [.known("db"), .miss, .known("db"), .known("db")])
+        // Far more refreshes than there are clients: the order of ages is kept, and does not grow without end.
+        for _ in 0..<1_000 { for number in [1, 3, 4] { record(number) } }
+        record(5)
+        #expect(Found(directory.find(clientID(1), nowMilliseconds: 1)) == .miss)
+        #expect(Found(directory.find(clientID(3), nowMilliseconds: 1)) == .known("db"))
+    }
+
     @Test func openQuestionsAreBoundedAndNotedLater() {
         var limits = ClientDirectory.Limits()
         limits.requestLimit = 3

@@ -33,12 +33,12 @@ struct SimulatedClickHouse {
     /// One insert, executed at one moment. Parts are made month by month, each with its own memory of the token.
     mutating func insert(
         client: ClientID, batch: UUID128, token: String, rows new: [Row], now: Int64,
-        random: inout SimulatedRandom
+        random: inout SeededGenerator
     ) -> Result {
         if broken.contains(client) { return .refused }
         if new.contains(where: \.isPoison) { return .rowFault }
         for month in Set(new.map(\.month)).sorted() {
-            if random.chance(3) { return .refused }  // the months before it have landed
+            if random.percent(3) { return .refused }  // the months before it have landed
             let name = Token(client: client, month: month, token: token)
             if tokens.updateValue(now, forKey: name) != nil { continue }
             for row in new where row.month == month {
@@ -47,7 +47,7 @@ struct SimulatedClickHouse {
                 batchOfRow[key, default: []].insert(batch)
             }
         }
-        return random.chance(3) ? .refused : .ok  // a view that fails leaves the rows
+        return random.percent(3) ? .refused : .ok  // a view that fails leaves the rows
     }
 
     /// Forgets old tokens. A token forgotten *between* a read-back and its insert is the one way to a double, so the

@@ -122,9 +122,9 @@ extension Simulation {
             let isMember =
                 world.members[number]?.generation == world.generation && generation >= world.generation - 1
                 && world.owner[partition] == number
-            if world.random.chance(3) && !world.isHealed {
+            if world.random.percent(3) && !world.isHealed {
                 answer = .retry
-                if world.random.chance(50) && isMember { world.committed[partition] = state }
+                if world.random.percent(50) && isMember { world.committed[partition] = state }
             } else if isMember && world.members[number]?.life == life {
                 if world.mutation == .noIntent {
                     world.committed[partition] = PartitionState(offset: state.offset)

@@ -109,7 +109,7 @@ extension Simulation {
         after(random.upTo(80)) { world in
             if world.mutation != .deadLettersDropped {
                 world.deadLetters[batch.partition]!.formUnion(batch.deadLetters)
-            } else if world.random.chance(50) {
+            } else if world.random.percent(50) {
                 return world.answer(number, life, .deadLettersSettled(ticket: ticket, batch: id))
             }
             world.after(world.random.upTo(50)) {
@@ -124,7 +124,7 @@ extension Simulation {
     ) {
         guard let all = members[number]?.batches[id]?.rows[client] else { return }
         let chosen = rows.rows.map { all[Int($0)] }
-        let isLost = random.chance(4) && !isHealed
+        let isLost = random.percent(4) && !isHealed
         let sendDelay = random.upTo(20)
         order += 1
         let query = UInt64(order)
@@ -140,7 +140,7 @@ extension Simulation {
                     .insertAnswered(ticket: ticket, answer: .unknown(message: "refused", mayHaveReachedServer: false)))
             }
             world.clickHouse.running[query] = id
-            let takes = world.random.chance(90) ? world.random.upTo(150) : world.random.upTo(1_900)
+            let takes = world.random.percent(90) ? world.random.upTo(150) : world.random.upTo(1_900)
             world.after(takes) { world in
                 world.clickHouse.running[query] = nil
                 let result = world.clickHouse.insert(
@@ -154,7 +154,7 @@ extension Simulation {
                     $0.answer(number, life, .insertAnswered(ticket: ticket, answer: reply))
                 }
             }
-            if isLost && world.random.chance(50) {
+            if isLost && world.random.percent(50) {
                 // The client gives up while the query goes on.
                 world.answer(
                     number, life,

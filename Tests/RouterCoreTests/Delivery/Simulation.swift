@@ -22,7 +22,7 @@ struct Simulation {
     }
     typealias Happening = (inout Simulation) -> Void
 
-    var random: SimulatedRandom
+    var random: SeededGenerator
     let mutation: Mutation?
     let limits: DeliveryLimits
     var now: Int64 = 0
@@ -43,7 +43,7 @@ struct Simulation {
     var redoneBatches = 0
 
     init(seed: UInt64, mutation: Mutation? = nil) {
-        random = SimulatedRandom(seed: seed)
+        random = SeededGenerator(seed: seed)
         self.mutation = mutation
         var limits = DeliveryLimits()
         limits.maxOutstandingBatches = 3
@@ -120,7 +120,7 @@ struct Simulation {
         for _ in 0..<random.number(4) {
             let record = Record(
                 client: Self.clients.randomElement(using: &random)!, month: random.number(2),
-                isPoison: random.chance(2), isAlwaysBad: random.chance(5))
+                isPoison: random.percent(2), isAlwaysBad: random.percent(5))
             log[Self.partitions.randomElement(using: &random)!]!.append(record)
         }
         after(20 + random.upTo(40)) { $0.producing() }

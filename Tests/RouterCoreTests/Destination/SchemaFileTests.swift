@@ -62,7 +62,7 @@ import Testing
         let pieces = [
             "'", "\"", "`", "\\", "--", "#", "# ", "/*", "*/", "$", "$a$", "{", "}", "{a}", ";", "\n", "x", " ", "ä",
         ]
-        var random = SeededGenerator(state: 7)
+        var random = SeededGenerator(seed: 7)
         for _ in 0..<20_000 {
             let text = (0..<Int.random(in: 0..<12, using: &random)).map { _ in
                 pieces.randomElement(using: &random) ?? ""
@@ -86,13 +86,5 @@ import Testing
             #expect(
                 line?.contains(" \(type)") == true || line?.contains(" LowCardinality(\(type))") == true, "\(column)")
         }
-    }
-}
-
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state >> 11 | state << 53
     }
 }
