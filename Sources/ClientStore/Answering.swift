@@ -122,6 +122,7 @@ struct Answering {
         postgresError = error.description
         backoff.failed(nowMilliseconds: monotonicMilliseconds())
         shared.status.withLock {
+            $0.postgres.failures += 1
             $0.postgres.isReachable = false
             $0.postgres.error = error.description
         }
@@ -170,6 +171,7 @@ struct Answering {
         shared.status.withLock {
             $0.redis.isReachable = redis.error == nil
             $0.redis.error = redis.error
+            $0.redis.failures = redis.failures
             $0.rejectedCacheEntries = redis.rejectedEntries
         }
     }

@@ -4,6 +4,8 @@ public struct ClientSourceStatus: Sendable {
         /// Look-ups since the start that this level answered, and those it did not.
         public var hits: UInt64 = 0
         public var misses: UInt64 = 0
+        /// Times since the start that it could not be asked.
+        public var failures: UInt64 = 0
         /// nil: not asked yet.
         public var isReachable: Bool?
         /// What went wrong last, while it is not reachable.

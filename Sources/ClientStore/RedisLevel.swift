@@ -23,6 +23,7 @@ struct RedisLevel {
     /// nil while Redis answers, and before it was first asked.
     private(set) var error: String?
     private(set) var wasAsked = false
+    private(set) var failures: UInt64 = 0
     /// Entries that were there and could not be used: of a wrong form, or their MAC missing or wrong.
     private(set) var rejectedEntries: UInt64 = 0
 
@@ -92,6 +93,7 @@ struct RedisLevel {
 
     private mutating func failed(_ text: String, _ nowMilliseconds: Int64) {
         error = text
+        failures += 1
         backoff.failed(nowMilliseconds: nowMilliseconds)
     }
 

@@ -26,6 +26,9 @@ struct ClientSourceOutageTests {
         #expect(router.find(unseen) == "miss")
         #expect(await router.says("postgres false"))
         #expect(await router.says("unavailable"))
+        let failures = router.source.status.postgres.failures
+        #expect(
+            await TestServers.eventually(withinSeconds: 60) { router.source.status.postgres.failures >= failures + 4 })
         router.advanceClock(300_000)
         #expect(router.find(id) == "stale one active")
         router.advanceClock(300_000)
