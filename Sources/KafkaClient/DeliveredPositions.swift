@@ -1,4 +1,5 @@
-/// The offset behind the last record that was handed out, for each partition: it keeps a record from being handed out twice.
+/// The offset behind the last record that was handed out, for each partition: it keeps a record from being handed out
+/// twice.
 ///
 /// Records come in runs of one partition, so the dictionary is asked once a run.
 struct DeliveredPositions {

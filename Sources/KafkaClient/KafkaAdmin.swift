@@ -31,10 +31,11 @@ public final class KafkaAdmin: Sendable {
         public var error: KafkaError?
     }
 
-    /// What the cluster says about these topics, in the same order; a topic that does not exist is an answer, not a throw.
+    /// What the cluster says about these topics, in the same order; a topic that does not exist is an answer, not a
+    /// throw.
     ///
-    /// All of the cluster's topics are asked for and these picked out: a request that names one topic lets a broker with
-    /// `auto.create.topics.enable` create it when it is asked by a producer's handle.
+    /// All of the cluster's topics are asked for and these picked out: a request that names one topic lets a broker
+    /// with `auto.create.topics.enable` create it when it is asked by a producer's handle.
     public func metadata(_ topics: [String], timeoutMilliseconds: Int) throws(KafkaError) -> [Topic] {
         let all = try allTopics(timeoutMilliseconds: timeoutMilliseconds)
         return topics.map { name in
@@ -120,7 +121,8 @@ public final class KafkaAdmin: Sendable {
         }
     }
 
-    /// The topic's settings as they hold, the broker's defaults included, such as `max.message.bytes`, `retention.ms`, `cleanup.policy`.
+    /// The topic's settings as they hold, the broker's defaults included, such as `max.message.bytes`,
+    /// `retention.ms`, `cleanup.policy`.
     public func topicConfiguration(
         _ name: String, timeoutMilliseconds: Int
     ) throws(KafkaError) -> [String: String] {

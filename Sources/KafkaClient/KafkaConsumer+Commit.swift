@@ -1,7 +1,8 @@
 import CRdkafka
 
 extension KafkaConsumer {
-    /// The broker's default for `offset.metadata.max.bytes`: longer metadata is answered with OFFSET_METADATA_TOO_LARGE (12).
+    /// The broker's default for `offset.metadata.max.bytes`: longer metadata is answered with
+    /// OFFSET_METADATA_TOO_LARGE (12).
     public static let defaultMaxMetadataBytes = 4096
 
     /// What the protocol can carry: a string's length is 16 bits with a sign.
@@ -9,20 +10,23 @@ extension KafkaConsumer {
 
     /// Sends a commit and returns at once; the answer comes as the event `.committed` with the same ticket, always.
     ///
-    /// **Commit one partition at a time, and wait for the answer before the next commit of the same partition.** In librdkafka 2.0.2
+    /// **Commit one partition at a time, and wait for the answer before the next commit of the same partition.** In
+    /// librdkafka 2.0.2
     /// - a request with several partitions of which one fails has the failing one's error put on the others as well
-    ///   (`rd_kafka_cgrp_update_committed_offsets`: "Propagate global error to all partitions that don't have explicit
-    ///   error set"), though the broker has kept theirs;
-    /// - requests keep their order on the connection, but one that is answered with a retriable error (a coordinator that is loading or moved, a time-out)
-    ///   is sent again by itself and would overtake, late, a newer one;
+    ///   (`rd_kafka_cgrp_update_committed_offsets`: "Propagate global error to all partitions that don't have
+    ///   explicit error set"), though the broker has kept theirs;
+    /// - requests keep their order on the connection, but one that is answered with a retriable error (a coordinator
+    ///   that is loading or moved, a time-out) is sent again by itself and would overtake, late, a newer one;
     /// - while no coordinator is known a commit is put aside, for `session.timeout.ms` at most, and sent with the
     ///   generation of the day it is sent on.
     ///
-    /// A commit of the same offset with other metadata is sent like any other (only auto-commit looks at what was stored before). During a rebalance it
-    /// is sent too, whatever librdkafka waits for: the broker answers with success while the generation holds, with 27 (REBALANCE_IN_PROGRESS) between two of them
-    /// (neither librdkafka nor this type retries it), with 22 (ILLEGAL_GENERATION), 25 (UNKNOWN_MEMBER_ID) or 82 (FENCED_INSTANCE_ID, then fatal)
-    /// to a member that missed one. Each of these comes back on the partition and as the answer's own error; 22 and 25 also revoke everything as lost,
-    /// *unless* a rebalance waits for its answer already: then nothing else tells, see `membership`.
+    /// A commit of the same offset with other metadata is sent like any other (only auto-commit looks at what was
+    /// stored before). During a rebalance it is sent too, whatever librdkafka waits for: the broker answers with
+    /// success while the generation holds, with 27 (REBALANCE_IN_PROGRESS) between two of them (neither librdkafka
+    /// nor this type retries it), with 22 (ILLEGAL_GENERATION), 25 (UNKNOWN_MEMBER_ID) or 82 (FENCED_INSTANCE_ID,
+    /// then fatal) to a member that missed one. Each of these comes back on the partition and as the answer's own
+    /// error; 22 and 25 also revoke everything as lost, *unless* a rebalance waits for its answer already: then
+    /// nothing else tells, see `membership`.
     ///
     /// - Parameters:
     ///   - offsets: the next offset to read, and the string kept beside it.
@@ -63,11 +67,13 @@ extension KafkaConsumer {
             error: KafkaError.unlessNone(rd_kafka_event_error(event), "commit"))
     }
 
-    /// The member as its group knows it. Compare it with the one at the last assignment: a changed id, or a generation
-    /// that is not one of those seen, means that a generation was missed even where no partition was revoked as lost.
+    /// The member as its group knows it. Compare it with the one at the last assignment: a changed id, or a
+    /// generation that is not one of those seen, means that a generation was missed even where no partition was
+    /// revoked as lost.
     ///
-    /// librdkafka has no function for it; the serialised form of its group metadata (documented for passing it between processes) holds both. nil when that form is not the
-    /// one known here. The call is answered by librdkafka's own thread, without a broker.
+    /// librdkafka has no function for it; the serialised form of its group metadata (documented for passing it
+    /// between processes) holds both. nil when that form is not the one known here. The call is answered by
+    /// librdkafka's own thread, without a broker.
     public var membership: KafkaMembership? {
         guard let metadata = rd_kafka_consumer_group_metadata(handle.pointer) else { return nil }
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }

@@ -2,29 +2,32 @@ import CRdkafka
 
 /// A member of a consumer group under `cooperative-sticky`, with offsets committed by its owner only.
 ///
-/// One thread owns it and drives it: `poll`, then `takeEvents`, then answer. None of the calls waits for a broker; those that
-/// do are in `queries`, which any thread may use. Rebalances are events and not callbacks, so the owner may finish what it holds before it answers one. librdkafka
-/// 2.0.2 allows that: the rebalance callback only hands the partitions over, and the group stays in the state WAIT_ASSIGN_CALL or
-/// WAIT_UNASSIGN_CALL until `rd_kafka_incremental_assign` or `_unassign` is called, which "may also be used outside
-/// the context of a rebalance callback". Meanwhile it heartbeats, commits, and pauses all partitions by itself.
-/// The coordinator waits for `max.poll.interval.ms` (its rebalance timeout) before it gives the member up.
+/// One thread owns it and drives it: `poll`, then `takeEvents`, then answer. None of the calls waits for a broker;
+/// those that do are in `queries`, which any thread may use. Rebalances are events and not callbacks, so the owner
+/// may finish what it holds before it answers one. librdkafka 2.0.2 allows that: the rebalance callback only hands
+/// the partitions over, and the group stays in the state WAIT_ASSIGN_CALL or WAIT_UNASSIGN_CALL until
+/// `rd_kafka_incremental_assign` or `_unassign` is called, which "may also be used outside the context of a rebalance
+/// callback". Meanwhile it heartbeats, commits, and pauses all partitions by itself. The coordinator waits for
+/// `max.poll.interval.ms` (its rebalance timeout) before it gives the member up.
 public final class KafkaConsumer {
     public let handle: KafkaHandle
     /// Blocking questions, for any thread.
     public let queries: KafkaQueries
     public let wake: WakeDescriptor
 
-    private let inbox: Inbox
+    let inbox: Inbox
     private let consumerQueue: KafkaQueue
     let replies: KafkaQueue
     private var positions = DeliveredPositions()
     private var paused: Set<TopicPartition> = []
-    private var isClosed = false
+    /// Set by `close`.
+    var isClosed = false
 
     /// Events as the callbacks and polls put them down. Touched by the owning thread only.
     final class Inbox {
         var events: [KafkaConsumerEvent] = []
         var pending: PendingRebalance?
+        var wasAssigned = false
     }
 
     enum PendingRebalance {
@@ -58,6 +61,7 @@ public final class KafkaConsumer {
         callbacks.rebalance = { code, list, isLost in
             let partitions = list?.pointee.buffer.map(\.topicPartition) ?? []
             if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+                inbox.wasAssigned = true
                 inbox.pending = .assign(partitions)
                 inbox.events.append(.assign(partitions))
             } else {
@@ -98,10 +102,10 @@ public final class KafkaConsumer {
     ///
     /// An event ends the batch, so records of a batch came before the events that `takeEvents` returns after it.
     ///
-    /// One message is taken at a time: "rd_kafka_consume_batch() and rd_kafka_consume_batch_queue() are not thread safe if rkmessages_size
-    /// is greater than 1 and any of the seek, pause, resume or rebalancing operation is performed in parallel […] Some
-    /// of the messages might be lost" (release notes of 2.0.0; repaired in 2.1.0), and librdkafka itself pauses and resumes all partitions
-    /// from its own thread in every rebalance.
+    /// One message is taken at a time: "rd_kafka_consume_batch() and rd_kafka_consume_batch_queue() are not thread
+    /// safe if rkmessages_size is greater than 1 and any of the seek, pause, resume or rebalancing operation is
+    /// performed in parallel […] Some of the messages might be lost" (release notes of 2.0.0; repaired in 2.1.0), and
+    /// librdkafka itself pauses and resumes all partitions from its own thread in every rebalance.
     @discardableResult
     public func poll(into batch: KafkaRecordBatch) -> Int {
         batch.begin(handle)
@@ -196,10 +200,12 @@ public final class KafkaConsumer {
         if case .revoke = inbox.pending { inbox.pending = nil }
     }
 
-    /// Reads an assigned partition from another offset, also after `_AUTO_OFFSET_RESET` or another error stopped it, where
-    /// librdkafka refuses a seek (its fetcher is then not started). It takes the partition away and gives it back.
+    /// Reads an assigned partition from another offset, also after `_AUTO_OFFSET_RESET` or another error stopped it,
+    /// where librdkafka refuses a seek (its fetcher is then not started). It takes the partition away and gives it
+    /// back.
     ///
-    /// While a rebalance is pending it is refused with `_CONFLICT` (retriable): librdkafka would take it for the answer.
+    /// While a rebalance is pending it is refused with `_CONFLICT` (retriable): librdkafka would take it for the
+    /// answer.
     public func restart(_ partition: TopicPartition, at offset: KafkaOffset) throws(KafkaError) {
         guard inbox.pending == nil else {
             throw KafkaError(
@@ -221,8 +227,8 @@ public final class KafkaConsumer {
         try check(list.lend { rd_kafka_pause_partitions(handle.pointer, $0) }, list, "cannot pause")
     }
 
-    /// Partitions that are not paused are left alone: in 2.0.2 librdkafka "could resume fetching from a previous position […]
-    /// if resuming a partition that wasn't paused" (repaired in 2.4.0).
+    /// Partitions that are not paused are left alone: in 2.0.2 librdkafka "could resume fetching from a previous
+    /// position […] if resuming a partition that wasn't paused" (repaired in 2.4.0).
     public func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
         let partitions = partitions.filter { paused.contains($0) }
         guard !partitions.isEmpty else { return }
@@ -233,8 +239,8 @@ public final class KafkaConsumer {
 
     /// Moves the position of an assigned partition that is being fetched.
     ///
-    /// "If timeout_ms is 0 it will initiate the seek but return immediately without any error reporting": a partition that
-    /// is not fetched yet, or not any more, needs `restart`.
+    /// "If timeout_ms is 0 it will initiate the seek but return immediately without any error reporting": a partition
+    /// that is not fetched yet, or not any more, needs `restart`.
     public func seek(_ partition: TopicPartition, to offset: KafkaOffset, timeoutMilliseconds: Int = 0)
         throws(KafkaError)
     {
@@ -264,53 +270,10 @@ public final class KafkaConsumer {
         return offset
     }
 
-    // MARK: Closing
-
-    /// Leaves the group, answering by itself every rebalance that comes up, and gives up when the time is over. Commit first.
-    ///
-    /// - Returns: true when the group was left in order. Otherwise the member stays behind, heartbeating, until the process
-    ///   ends (`KafkaHandle` says why); the broker gives its partitions to others after `max.poll.interval.ms`.
-    @discardableResult
-    public func close(timeoutMilliseconds: Int) -> Bool {
-        guard !isClosed else { return true }
-        isClosed = true
-        // Operations that are in the consumer's queue by now are not forwarded to the queue below.
-        while let message = rd_kafka_consumer_poll(handle.pointer, 0) { rd_kafka_message_destroy(message) }
-        // In 2.0.2 an assignment of nothing that is not answered before the group terminates keeps it from ever doing so.
-        if case .assign(let partitions) = inbox.pending { try? assign(partitions.map { ($0, .end) }) }
-        guard let pointer = rd_kafka_queue_new(handle.pointer) else { return false }
-        let queue = KafkaQueue(pointer, of: handle, wake: nil)
-        // "The application must poll/serve this queue until rd_kafka_consumer_closed() returns true."
-        if let error = rd_kafka_consumer_close_queue(handle.pointer, queue.pointer) {
-            rd_kafka_error_destroy(error)
-            return false
-        }
-        let deadline = ContinuousClock.now + .milliseconds(timeoutMilliseconds)
-        inbox.pending = inbox.pending ?? .revoke([])
-        while rd_kafka_consumer_closed(handle.pointer) == 0 {
-            if inbox.pending != nil {
-                // While a group terminates, librdkafka treats every such call as "give up everything".
-                if let error = PartitionList([]).lend({ rd_kafka_incremental_unassign(handle.pointer, $0) }) {
-                    rd_kafka_error_destroy(error)
-                }
-                inbox.pending = nil
-            }
-            guard ContinuousClock.now < deadline else { return false }
-            if let event = rd_kafka_queue_poll(queue.pointer, Self.closePollMilliseconds) {
-                if rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE { inbox.pending = .revoke([]) }
-                rd_kafka_event_destroy(event)
-            } else {
-                inbox.pending = .revoke([])
-            }
-        }
-        return true
+    deinit {
+        close(timeoutMilliseconds: Self.lastCloseMilliseconds)
+        handle.wasAssigned.store(inbox.wasAssigned, ordering: .relaxed)
     }
-
-    /// How long one look at the queue takes while closing; giving up everything is repeated after an empty one, because a rebalance that
-    /// came between the last poll and the forwarding is otherwise never answered.
-    private static let closePollMilliseconds: Int32 = 100
-
-    deinit { close(timeoutMilliseconds: Self.lastCloseMilliseconds) }
 
     /// For an owner that forgot to close: enough for a healthy broker, and no long wait at an unhealthy one.
     private static let lastCloseMilliseconds = 1_000

@@ -1,10 +1,10 @@
 /// What a consumer has to tell apart from records, in the order in which it happened.
 public enum KafkaConsumerEvent: Sendable {
-    /// The group gives us these partitions (perhaps none). Answer with `KafkaConsumer.assign`, with all of them, now or later; until then
-    /// no partition is fetched. Heartbeats go on while `poll` is called.
+    /// The group gives us these partitions (perhaps none). Answer with `KafkaConsumer.assign`, with all of them, now
+    /// or later; until then no partition is fetched. Heartbeats go on while `poll` is called.
     case assign([TopicPartition])
-    /// The group takes these partitions. Answer with `KafkaConsumer.unassign`, with all of them, now or later. When they
-    /// are *lost*, another member may own them already: commit nothing for them.
+    /// The group takes these partitions. Answer with `KafkaConsumer.unassign`, with all of them, now or later. When
+    /// they are *lost*, another member may own them already: commit nothing for them.
     case revoke([TopicPartition], lost: Bool)
     /// The answer to a `KafkaConsumer.commit`.
     case committed(ticket: UInt64, partitions: [KafkaCommitAnswer], error: KafkaError?)

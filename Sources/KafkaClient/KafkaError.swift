@@ -75,7 +75,8 @@ extension KafkaError {
     /// The producer's own queue is full: serve its delivery reports, then produce again.
     public var isQueueFull: Bool { code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue }
 
-    /// The message is larger than `message.max.bytes` (ours, at once) or the topic's `max.message.bytes` (the broker's).
+    /// The message is larger than `message.max.bytes` (ours, at once) or the topic's `max.message.bytes` (the
+    /// broker's).
     public var isMessageTooLarge: Bool {
         code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE.rawValue
             || code == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE.rawValue

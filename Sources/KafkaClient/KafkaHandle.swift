@@ -38,10 +38,12 @@ public final class KafkaHandle: @unchecked Sendable {
 
     let pointer: OpaquePointer
     private let callbacks: Unmanaged<KafkaCallbacks>
-    /// librdkafka writes into the descriptor from its own threads until the handle is destroyed: it has to live as long.
+    /// librdkafka writes into the descriptor from its own threads until the handle is destroyed: it has to live as
+    /// long.
     private let wake: WakeDescriptor?
-    /// Set once the handle has joined a group.
+    /// Set once the handle has set out to join a group, and once it has been assigned something (be it nothing).
     let isMember = Atomic<Bool>(false)
+    let wasAssigned = Atomic<Bool>(false)
 
     init(_ kind: Kind, _ properties: KafkaProperties, _ callbacks: KafkaCallbacks, wake: WakeDescriptor?)
         throws(KafkaError)
@@ -138,11 +140,16 @@ public final class KafkaHandle: @unchecked Sendable {
     }
 
     deinit {
-        // A member that is not closed is left to the end of the process. librdkafka 2.0.2 would wait for ever, one core
-        // busy, for a group that hangs in WAIT_ASSIGN_CALL (repaired in 2.4.0: "given an assignment is received while
-        // closing the consumer it's possible that it gets stuck in state WAIT_ASSIGN_CALL"), and up to the session
-        // timeout for commits without a coordinator. What it may still call or write to has to stay as well.
-        if isMember.load(ordering: .relaxed), rd_kafka_consumer_closed(pointer) == 0 {
+        // Two kinds of members are left to the end of the process, with what they may still call or write to.
+        // - One that is not closed. librdkafka 2.0.2 would wait for ever, one core busy, for a group that hangs in
+        //   WAIT_ASSIGN_CALL (repaired in 2.4.0: "given an assignment is received while closing the consumer it's
+        //   possible that it gets stuck in state WAIT_ASSIGN_CALL"), and up to the session timeout for commits that
+        //   have no coordinator.
+        // - One that was closed before its first assignment: 2.0.2 fails an assertion on it and ends the process
+        //   (repaired in 2.3.0: "a segmentation fault when closing a consumer using the cooperative-sticky assignor
+        //   before the first assignment"). It has left the group and is idle.
+        let isClosed = rd_kafka_consumer_closed(pointer) != 0
+        if isMember.load(ordering: .relaxed), !isClosed || !wasAssigned.load(ordering: .relaxed) {
             if let wake { _ = Unmanaged.passRetained(wake) }
             return
         }
@@ -152,7 +159,8 @@ public final class KafkaHandle: @unchecked Sendable {
     }
 }
 
-/// The one owner of a reference to a queue; with a wake descriptor, librdkafka signals it when the queue stops being empty.
+/// The one owner of a reference to a queue; with a wake descriptor, librdkafka signals it when the queue stops being
+/// empty.
 final class KafkaQueue {
     let pointer: OpaquePointer
     private let handle: KafkaHandle

@@ -1,11 +1,13 @@
 import CRdkafka
 
-/// An idempotent producer with `acks=all`. One thread owns it and drives it; `wake` is signalled when there are reports.
+/// An idempotent producer with `acks=all`. One thread owns it and drives it; `wake` is signalled when there are
+/// reports.
 ///
-/// Each message ends in exactly one report, given by `poll` with the message's ticket. `message.timeout.ms` (300 s by default, 0 for never) bounds how long librdkafka
-/// tries: after it a message is reported as `_MSG_TIMED_OUT`, which is an *unknown* outcome when it was sent
-/// (`rd_kafka_message_status` "possibly persisted"): it may be in the log. To wait out any outage set it to 0.
-/// Idempotence holds for one message over librdkafka's own retries, not for a message that is produced again after its report.
+/// Each message ends in exactly one report, given by `poll` with the message's ticket. `message.timeout.ms` (300 s by
+/// default, 0 for never) bounds how long librdkafka tries: after it a message is reported as `_MSG_TIMED_OUT`, which
+/// is an *unknown* outcome when it was sent (`rd_kafka_message_status` "possibly persisted"): it may be in the log.
+/// To wait out any outage set it to 0. Idempotence holds for one message over librdkafka's own retries, not for a
+/// message that is produced again after its report.
 public final class KafkaProducer {
     public let handle: KafkaHandle
     public let wake: WakeDescriptor
@@ -59,8 +61,8 @@ public final class KafkaProducer {
     ///   - key: nil for no key, an empty buffer for an empty one; `value` likewise.
     ///   - timestampMilliseconds: nil for now.
     ///   - ticket: comes back with the report.
-    /// - Throws: when the message was not taken, and there will be no report: `isQueueFull` (retriable: serve `poll`, then again), `isMessageTooLarge` (above
-    ///   `message.max.bytes`), an unknown partition, or a fatal error.
+    /// - Throws: when the message was not taken, and there will be no report: `isQueueFull` (retriable: serve `poll`,
+    ///   then again), `isMessageTooLarge` (above `message.max.bytes`), an unknown partition, or a fatal error.
     public func produce(
         topic: String, partition: Int32? = nil, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?,
         headers: [KafkaHeader] = [], timestampMilliseconds: Int64? = nil, ticket: UInt64
@@ -103,7 +105,8 @@ public final class KafkaProducer {
         return bytes.baseAddress ?? emptyBytes
     }
 
-    /// Never read: it stands for the address of zero bytes. Immutable and alive for the whole program, hence `nonisolated(unsafe)`.
+    /// Never read: it stands for the address of zero bytes. Immutable and alive for the whole program, hence
+    /// `nonisolated(unsafe)`.
     nonisolated(unsafe) private static let emptyBytes = UnsafeRawPointer(
         UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
 
@@ -140,7 +143,8 @@ public final class KafkaProducer {
         return inbox.reports
     }
 
-    /// Errors that belong to no message: brokers away, authentication, and fatal ones, after which every `produce` fails.
+    /// Errors that belong to no message: brokers away, authentication, and fatal ones, after which every `produce`
+    /// fails.
     public func takeErrors() -> [KafkaError] {
         defer { inbox.errors.removeAll() }
         return inbox.errors

@@ -8,7 +8,8 @@ public enum KafkaRangeEvent: Equatable, Sendable {
     case finished
     /// Offsets [from, to) of the range are below the log's start and gone; reading goes on behind them.
     case gap(from: Int64, to: Int64)
-    /// The log ends here, below the end of the range. The reader goes on waiting: after an election a new leader may tell an older end for a moment.
+    /// The log ends here, below the end of the range. The reader goes on waiting: after an election a new leader may
+    /// tell an older end for a moment.
     case endOfLog(at: Int64)
     /// The range cannot be read on; the reader is idle again.
     case failed(KafkaError)
@@ -16,8 +17,9 @@ public enum KafkaRangeEvent: Equatable, Sendable {
 
 /// Reads one range [from, to) of a partition after the other, in no group, and commits nothing.
 ///
-/// One thread owns and drives it, as a `KafkaConsumer`: `poll`, and wait on `wake`. Offsets may have holes (compaction, transactions): a range ends when the position passes
-/// its end, which a record at or behind it shows, or the end of the log.
+/// One thread owns and drives it, as a `KafkaConsumer`: `poll`, and wait on `wake`. Offsets may have holes
+/// (compaction, transactions): a range ends when the position passes its end, which a record at or behind it shows,
+/// or the end of the log.
 public final class KafkaRangeReader {
     public let handle: KafkaHandle
     public let wake: WakeDescriptor
@@ -35,11 +37,11 @@ public final class KafkaRangeReader {
     }
 
     final class Inbox {
-        var fatalError: KafkaError?
+        var errors: [KafkaError] = []
     }
 
-    /// Reads little ahead: what it fetches beyond a range is thrown away, and several readers and the consumer share one
-    /// budget. 8 MiB is eight fetches of librdkafka's default of 1 MiB a partition.
+    /// Reads little ahead: what it fetches beyond a range is thrown away, and several readers and the consumer share
+    /// one budget. 8 MiB is eight fetches of librdkafka's default of 1 MiB a partition.
     public static let defaultQueueKilobytes = 8 * 1024
 
     /// - Parameters:
@@ -52,7 +54,7 @@ public final class KafkaRangeReader {
     ) throws(KafkaError) {
         let inbox = Inbox()
         let callbacks = KafkaCallbacks(log: log)
-        callbacks.error = { if $0.isFatal { inbox.fatalError = $0 } }
+        callbacks.error = { inbox.errors.append($0) }
         var properties = properties
         properties["group.instance.id"] = nil
         properties["group.id"] = properties["group.id"] ?? "router-range-reader"
@@ -80,6 +82,9 @@ public final class KafkaRangeReader {
     public var isIdle: Bool { range == nil }
 
     /// Begins with a range. An empty one is finished at the next poll.
+    ///
+    /// A topic that does not exist fails the range; of a partition that does not exist in a topic that does, librdkafka
+    /// 2.0.2 says nothing, and the range waits (for partitions that may be added).
     public func start(_ partition: TopicPartition, from: Int64, to: Int64) throws(KafkaError) {
         guard isIdle, from >= 0 else {
             throw KafkaError(
@@ -109,15 +114,29 @@ public final class KafkaRangeReader {
         }
     }
 
-    /// Fills the batch, after emptying it, with records of the range at hand, and returns what happened after them. It does
-    /// not wait. Poll again before waiting while the batch comes back full or there was an event.
+    /// Fills the batch, after emptying it, with records of the range at hand, and returns what happened after them.
+    /// It does not wait. Poll again before waiting while the batch comes back full or there was an event.
     public func poll(into batch: KafkaRecordBatch) -> [KafkaRangeEvent] {
         batch.begin(handle)
         if let events = advanceWithoutRecords() { return events }
         while !batch.isFull, range != nil, let message = rd_kafka_consumer_poll(handle.pointer, 0) {
             if let event = accept(message, into: batch) { return [event] }
         }
-        return []
+        return takeFailure().map { [$0] } ?? []
+    }
+
+    /// Errors of the handle that end the range: fatal ones, and "topic [partition]: topic does not exist", which
+    /// librdkafka reports through the handle though it is about the partition. Others are outages, which the range
+    /// waits out.
+    private func takeFailure() -> KafkaRangeEvent? {
+        defer { inbox.errors.removeAll() }
+        guard let range else { return nil }
+        let mark = "\(range.partition.topic) [\(range.partition.partition)]"
+        let failure = inbox.errors.first { error in
+            error.isFatal
+                || (error.isUnknownTopicOrPartition || error.isAuthorizationFailure) && error.message.contains(mark)
+        }
+        return failure.map(fail)
     }
 
     private func advanceWithoutRecords() -> [KafkaRangeEvent]? {
@@ -126,7 +145,7 @@ public final class KafkaRangeReader {
             if let message = rd_kafka_consumer_poll(handle.pointer, 0) { rd_kafka_message_destroy(message) }
             return []
         }
-        if let error = inbox.fatalError { return [fail(error)] }
+        if let failure = takeFailure() { return [failure] }
         if range.next >= range.end { return [finish()] }
         guard range.isAskingLogStart else { return nil }
         guard let answer = logStart.take() else { return [] }
@@ -229,7 +248,8 @@ public final class KafkaRangeReader {
     }
 }
 
-/// Carries the answer from the asking thread to the polling one. An answer to a question of an earlier range is dropped.
+/// Carries the answer from the asking thread to the polling one. An answer to a question of an earlier range is
+/// dropped.
 final class LogStartAnswer: Sendable {
     typealias Answer = Result<(low: Int64, high: Int64), KafkaError>
 

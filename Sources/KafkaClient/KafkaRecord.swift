@@ -6,8 +6,8 @@ public struct KafkaTopicID: Hashable, Sendable {
     let address: UInt
 }
 
-/// A view of one record in librdkafka's memory. It, and every buffer that it hands out, is valid only until its batch is
-/// filled again, emptied or freed: copy what has to stay.
+/// A view of one record in librdkafka's memory. It, and every buffer that it hands out, is valid only until its batch
+/// is filled again, emptied or freed: copy what has to stay.
 public struct KafkaRecord {
     let message: UnsafeMutablePointer<rd_kafka_message_t>
 

@@ -27,8 +27,8 @@ final class PartitionList {
         for partition in partitions { add(partition) }
     }
 
-    /// - Parameter metadata: copied into memory from `malloc`, because `rd_kafka_topic_partition_list_destroy` frees it with
-    ///   `free`.
+    /// - Parameter metadata: copied into memory from `malloc`, because `rd_kafka_topic_partition_list_destroy` frees
+    ///   it with `free`.
     func add(_ item: TopicPartition, offset: Int64 = Int64(RD_KAFKA_OFFSET_INVALID), metadata: String? = nil) {
         let element = rd_kafka_topic_partition_list_add(pointer, item.topic, item.partition)
         guard let element else { return }
@@ -41,8 +41,8 @@ final class PartitionList {
         element.pointee.metadata_size = bytes.count
     }
 
-    /// Lends the list to C. The pointer is not handed out, because Swift may free an object after its last use, which would
-    /// be before the call and not after it.
+    /// Lends the list to C. The pointer is not handed out, because Swift may free an object after its last use, which
+    /// would be before the call and not after it.
     func lend<R>(_ body: (UnsafeMutablePointer<rd_kafka_topic_partition_list_t>) -> R) -> R {
         withExtendedLifetime(self) { body(pointer) }
     }

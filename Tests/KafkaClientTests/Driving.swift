@@ -11,7 +11,8 @@ final class LogLines: Sendable {
     var all: [String] { lines.withLock { $0 } }
 }
 
-/// Runs a test that waits on a thread of its own: the two or so threads that tests share would let them wait one by one.
+/// Runs a test that waits on a thread of its own: the two or so threads that tests share would let them wait one by
+/// one.
 func onOwnThread(_ body: @escaping @Sendable () throws -> Void) async throws {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }

@@ -6,51 +6,55 @@ import Testing
 @Suite struct GroupTests {
     @Test func aRebalanceMayBeAnsweredLongAfterItCame() async throws {
         try await onOwnThread {
-            let cluster = try MockKafkaCluster()
-            try cluster.createTopic("events", partitions: 4)
-            let a = try Driver(cluster)
-            a.answersRebalances = false
-            #expect(try a.run { $0.consumer.isRebalancePending })
-            // Longer than the session timeout: the member heartbeats by itself, or it would be evicted.
-            try a.run(for: .seconds(5))
-            #expect(a.revocations.isEmpty)
-            try a.answer(.assign(try #require(a.assignments.first)))
-            a.answersRebalances = true
-            #expect(a.owned.count == 4)
-            let generation = try #require(a.consumer.membership).generation
-
-            let b = try Driver(cluster)
-            a.answersRebalances = false
-            #expect(try runTogether([a, b]) { !a.revocations.isEmpty })
-            let revoked = try #require(a.revocations.first)
-            #expect(revoked.partitions.count == 2)
-            #expect(!revoked.lost)
-            #expect(a.consumer.isRebalancePending)
-            // A commit of a partition that is being taken goes through while the answer is owed: that is what the delay is for.
-            for partition in revoked.partitions {
-                var ticket = UInt64(partition.partition) * 1000
-                var answer = try a.commit(partition, 0, "v1 last words", ticket: ticket)
-                // Between two generations the broker says 27, and the owner sends it again.
-                while answer??.isRebalanceInProgress == true {
-                    ticket += 1
-                    answer = try a.commit(partition, 0, "v1 last words", ticket: ticket)
-                }
-                #expect(answer == .some(nil))
-            }
-            let isStillWaiting = ContinuousClock.now + .seconds(5)
-            _ = try runTogether([a, b]) { ContinuousClock.now > isStillWaiting }
-            #expect(b.owned.isEmpty)
-            #expect(a.revocations.count == 1)
-
-            a.answersRebalances = true
-            try a.answer(.revoke(revoked.partitions, lost: false))
-            #expect(try runTogether([a, b]) { a.owned.count == 2 && b.owned.count == 2 })
-            #expect(a.owned.isDisjoint(with: b.owned))
-            #expect(b.owned == Set(revoked.partitions))
-            #expect(try #require(a.consumer.membership).generation > generation)
-            let metadata = try b.consumer.queries.committed(revoked.partitions, timeoutMilliseconds: 10_000)
-            #expect(metadata.allSatisfy { $0.metadata == "v1 last words" })
+            // The mock refuses a SyncGroup that comes after the leader's (INVALID_REQUEST), and then goes on to the
+            // next generation without those who owe an answer, which no broker does. Such a run proves nothing.
+            for _ in 0..<5 where try answersARebalanceLate() { return }
+            Issue.record("the mock lost its race five times")
         }
+    }
+
+    /// - Returns: false when the mock went on without the member.
+    private func answersARebalanceLate() throws -> Bool {
+        let cluster = try MockKafkaCluster()
+        try cluster.createTopic("events", partitions: 4)
+        let a = try Driver(cluster)
+        a.answersRebalances = false
+        #expect(try a.run { $0.consumer.isRebalancePending })
+        // Longer than the session timeout: the member heartbeats by itself, or it would be evicted.
+        try a.run(for: .seconds(5))
+        #expect(a.revocations.isEmpty)
+        try a.answer(.assign(try #require(a.assignments.first)))
+        a.answersRebalances = true
+        #expect(a.owned.count == 4)
+        let generation = try #require(a.consumer.membership).generation
+
+        let b = try Driver(cluster)
+        a.answersRebalances = false
+        #expect(try runTogether([a, b]) { !a.revocations.isEmpty })
+        let revoked = try #require(a.revocations.first)
+        #expect(revoked.partitions.count == 2)
+        #expect(!revoked.lost)
+        #expect(a.consumer.isRebalancePending)
+        // A commit of a partition that is being taken goes through while the answer is owed: the delay is there for it.
+        for partition in revoked.partitions {
+            let answer = try a.commit(partition, 0, "v1 last words", ticket: UInt64(partition.partition))
+            guard answer??.isMembershipLost != true, answer??.isRebalanceInProgress != true else { return false }
+            #expect(answer == .some(nil))
+        }
+        let isStillWaiting = ContinuousClock.now + .seconds(5)
+        _ = try runTogether([a, b]) { ContinuousClock.now > isStillWaiting }
+        #expect(b.owned.isEmpty)
+        #expect(a.revocations.count == 1)
+
+        a.answersRebalances = true
+        try a.answer(.revoke(revoked.partitions, lost: false))
+        #expect(try runTogether([a, b]) { a.owned.count == 2 && b.owned.count == 2 })
+        #expect(a.owned.isDisjoint(with: b.owned))
+        #expect(b.owned == Set(revoked.partitions))
+        #expect(try #require(a.consumer.membership).generation > generation)
+        let committed = try b.consumer.queries.committed(revoked.partitions, timeoutMilliseconds: 10_000)
+        #expect(committed.allSatisfy { $0.metadata == "v1 last words" })
+        return true
     }
 
     @Test(arguments: [Int32(25), 22])
@@ -79,7 +83,8 @@ import Testing
         }
     }
 
-    /// The trap that `membership` is there for: a missed generation while a rebalance waits for its answer revokes nothing.
+    /// The trap that `membership` is there for: a missed generation while a rebalance waits for its answer revokes
+    /// nothing.
     @Test func aGenerationMissedDuringARebalanceShowsInTheMembershipOnly() async throws {
         try await onOwnThread {
             let cluster = try MockKafkaCluster()
@@ -135,6 +140,24 @@ import Testing
             cluster.pushErrors([25], for: .heartbeat)
             #expect(try lost.run { !$0.revocations.isEmpty })
             #expect(lost.consumer.close(timeoutMilliseconds: 20_000))
+        }
+    }
+
+    /// librdkafka ends the whole process here when such a handle is destroyed.
+    @Test func closingBetweenJoiningAndTheFirstAssignmentIsHarmless() async throws {
+        try await onOwnThread {
+            let cluster = try MockKafkaCluster()
+            try cluster.createTopic("events")
+            for _ in 0..<2 {
+                let lines = LogLines()
+                let driver = try Driver(cluster, ["debug": "cgrp"], log: lines.log)
+                // Joined, and the answer with the assignment held back.
+                cluster.pushErrors(Array(repeating: 14, count: 100), for: .syncGroup)
+                #expect(try driver.run { _ in lines.all.contains { $0.contains("JoinGroup response: GenerationId") } })
+                #expect(driver.assignments.isEmpty)
+                _ = driver.consumer.close(timeoutMilliseconds: 10_000)
+                cluster.clearErrors(for: .syncGroup)
+            }
         }
     }
 

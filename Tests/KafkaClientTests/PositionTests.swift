@@ -11,15 +11,15 @@ import Testing
             #expect(try producer(cluster).send(values(0..<60)).allSatisfy { $0.error == nil })
             let driver = try Driver(cluster)
             #expect(try driver.run { !$0.owned.isEmpty })
-            var turns = 0
+            var seen = 0
             let isDone = try driver.run { driver in
-                turns += 1
-                switch turns % 5 {
-                case 0: try driver.consumer.pause([first])
-                case 1: try driver.consumer.resume([first])
-                // Not paused: nothing may happen.
-                case 2: try driver.consumer.resume([first])
-                default: break
+                // After each batch, so that there is always progress, and while the next is already under way.
+                if driver.records.count > seen {
+                    seen = driver.records.count
+                    try driver.consumer.pause([first])
+                    try driver.consumer.resume([first])
+                    // Not paused: nothing may happen.
+                    try driver.consumer.resume([first])
                 }
                 return driver.records.count >= 60
             }

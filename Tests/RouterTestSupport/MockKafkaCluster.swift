@@ -1,10 +1,11 @@
 import CRdkafka
 
-/// librdkafka's own mock cluster, in this process: it speaks Kafka's real protocol on a loopback port, with groups, session
-/// timeouts, offset metadata and injected errors. It keeps only about 5 MB a partition, one record batch in one fetch answer, has no
-/// transactions' holes, no CreateTopics and no DescribeConfigs.
+/// librdkafka's own mock cluster, in this process: it speaks Kafka's real protocol on a loopback port, with groups,
+/// session timeouts, offset metadata and injected errors. It keeps only about 5 MB a partition, one record batch in
+/// one fetch answer, has no transactions' holes, no CreateTopics and no DescribeConfigs.
 ///
-/// `@unchecked Sendable`: the functions of `rdkafka_mock.h` hand their work to the cluster's own thread or take its lock.
+/// `@unchecked Sendable`: the functions of `rdkafka_mock.h` hand their work to the cluster's own thread or take its
+/// lock.
 public final class MockKafkaCluster: @unchecked Sendable {
     private let handle: OpaquePointer
     private let cluster: OpaquePointer
@@ -90,8 +91,8 @@ public final class MockKafkaCluster: @unchecked Sendable {
         try check(rd_kafka_mock_coordinator_set(cluster, "group", group, Int32(broker)), "move group \(group)")
     }
 
-    /// Makes consumers fetch from `follower`, which shows only offsets in [low, high): the one way the mock has to show a
-    /// log that starts above 0.
+    /// Makes consumers fetch from `follower`, which shows only offsets in [low, high): the one way the mock has to
+    /// show a log that starts above 0.
     public func setFollower(_ follower: Int, topic: String, partition: Int, low: Int64, high: Int64) throws {
         try check(
             rd_kafka_mock_partition_set_follower(cluster, topic, Int32(partition), Int32(follower)),
