@@ -20,7 +20,9 @@ final class Startup: Sendable {
     }
 
     private struct State {
-        var waitingFor: [String: String] = ["kafka": "not tried yet", "clickhouse": "not tried yet", "postgres": "not tried yet"]
+        var waitingFor: [String: String] = [
+            "kafka": "not tried yet", "clickhouse": "not tried yet", "postgres": "not tried yet",
+        ]
         var isStopped = false
         var capabilities: ServerCapabilities?
         var ends: [Int32: Int64]?

@@ -96,7 +96,7 @@ final class DeadLetterOutbox {
             do {
                 try produce(item, time, ticket: lastTicket)
                 underWay[lastTicket] = item
-            } catch where error.isQueueFull {
+            } catch  where error.isQueueFull {
                 break
             } catch {
                 retry(item, error, now)
@@ -112,7 +112,8 @@ final class DeadLetterOutbox {
         }
         if item.withoutValue, let value = item.letter.value {
             headers.append(KafkaHeader(DeadLetterHeader.valueBytes, String(value.count)))
-            headers.append(KafkaHeader(DeadLetterHeader.valueSHA256, value.withUnsafeBytes { KeyHash.sha256(of: $0).hex }))
+            headers.append(
+                KafkaHeader(DeadLetterHeader.valueSHA256, value.withUnsafeBytes { KeyHash.sha256(of: $0).hex }))
         }
         try producer.produce(
             topic: topic, key: item.letter.key, value: item.withoutValue ? nil : item.letter.value, headers: headers,

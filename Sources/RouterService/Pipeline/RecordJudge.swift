@@ -66,7 +66,8 @@ struct RecordJudge: ~Copyable {
         return view
     }
 
-    static func deadLetter(_ record: KafkaRecord, _ topic: String, _ refusal: Refusal, client: ClientID?) -> DeadLetter {
+    static func deadLetter(_ record: KafkaRecord, _ topic: String, _ refusal: Refusal, client: ClientID?) -> DeadLetter
+    {
         let headers = (try? record.copiedHeaders()) ?? []
         return DeadLetter(
             key: record.key.map { Array($0) }, value: record.value.map { Array($0) },

@@ -70,8 +70,9 @@ struct StartDecisionTests {
     @Test("The commit vanished though Postgres remembers: it stops, even after the very first record")
     func vanished() {
         for offset in [Int64(0), 17] {
-            guard case .stop(let reason) = StartDecision.decide(
-                committed: nil, progressOffset: offset, low: 0, high: 20)
+            guard
+                case .stop(let reason) = StartDecision.decide(
+                    committed: nil, progressOffset: offset, low: 0, high: 20)
             else { return #expect(Bool(false), "it went on") }
             #expect(reason.contains("\(offset)"))
         }
@@ -105,8 +106,9 @@ struct StartDecisionTests {
 
     @Test("A version that is not known stops it")
     func version() {
-        guard case .stop(let reason) = StartDecision.decide(
-            committed: (6, "v9 something"), progressOffset: nil, low: 5, high: 9)
+        guard
+            case .stop(let reason) = StartDecision.decide(
+                committed: (6, "v9 something"), progressOffset: nil, low: 5, high: 9)
         else { return #expect(Bool(false), "it went on") }
         #expect(reason.contains("v9"))
     }
