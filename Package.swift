@@ -129,7 +129,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "RouterOperationsTests",
-            dependencies: ["RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient"],
+            dependencies: [
+                "RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "RouterConfigurationTests",

@@ -37,7 +37,8 @@ struct AuditCommand: AsyncParsableCommand {
             Terminal.print(table)
         }
         if !result.findings.isEmpty { Terminal.printLines([""] + result.findings) }
-        if !result.remarks.isEmpty { Terminal.printLines([""] + result.remarks.map { "Note: \(TextTable.oneLine($0))" }) }
+        let remarks = result.remarks.map { "Note: \(TextTable.oneLine($0))" }
+        if !remarks.isEmpty { Terminal.printLines([""] + remarks) }
         Terminal.printLines(["", Terminal.styled(result.verdict, result.balanced ? .green : .red)])
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import RouterService
 
 @main
 struct Router: AsyncParsableCommand {
@@ -11,6 +12,6 @@ struct Router: AsyncParsableCommand {
 
             Exit status: 0 done, 1 failed, 2 done but something needs a person, 64 wrong usage or settings.
             """,
-        version: "0.1.0",
+        version: BuildInformation.version,
         subcommands: [RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self, SendCommand.self])
 }

@@ -64,7 +64,8 @@ struct SendCommand: AsyncParsableCommand {
         if !client.isEmpty, clients != nil { throw ValidationError("Give either --client or --clients.") }
         let isSample = !client.isEmpty || clients != nil || badShare != nil || !bad.isEmpty || credentials != nil
         if file != nil, isSample || seed != nil {
-            throw ValidationError("--file sends lines as they are: --seed, --client, --bad and --credentials do not apply.")
+            throw ValidationError(
+                "--file sends lines as they are: --seed, --client, --bad and --credentials do not apply.")
         }
         _ = try samples()
     }

@@ -7,13 +7,15 @@ extension AuditReport {
         var table = TextTable(
             [.init("PARTITION", .right)]
                 + ["LOW", "COMMITTED", "HIGH", "READABLE", "ROWS", "DEAD", "MISSING", "DOUBLE", "MISPLACED"].map {
-                    .init($0, .right, maxWidth: 11)
+                    .init($0, .right)
                 })
         for one in partitions {
             table.add(
                 [
                     "\(one.partition)", "\(one.low)", one.committed.map { "\($0)" } ?? "-", "\(one.high)",
-                ] + [one.readable, one.rows, one.deadLettered, one.missing, one.duplicated, one.misplaced].map { "\($0)" })
+                    "\(one.readable)", "\(one.rows)", "\(one.deadLettered)", "\(one.missing)", "\(one.duplicated)",
+                    "\(one.misplaced)",
+                ])
         }
         return table
     }
@@ -21,10 +23,13 @@ extension AuditReport {
     public var clientTable: TextTable {
         var table = TextTable(
             [.init("CLIENT", maxWidth: 36), .init("NAME", maxWidth: 16)]
-                + ["READABLE", "DELIVERED", "DEAD", "MISSING"].map { .init($0, .right, maxWidth: 11) })
+                + ["READABLE", "DELIVERED", "DEAD", "MISSING"].map { .init($0, .right) })
         for one in clients {
             table.add(
-                [one.clientID, one.clientName] + [one.readable, one.delivered, one.deadLettered, one.missing].map { "\($0)" })
+                [
+                    one.clientID, one.clientName, "\(one.readable)", "\(one.delivered)", "\(one.deadLettered)",
+                    "\(one.missing)",
+                ])
         }
         return table
     }

@@ -189,7 +189,8 @@ struct AuditRun {
     private func note(_ one: AuditKafka.Partition) -> String? {
         let place = "\(settings.kafka.rawTopic)/\(one.id)"
         guard let committed = one.committed else {
-            return one.high > one.low ? "\(place) has records and no committed offset of group \(settings.kafka.groupID)" : nil
+            guard one.high > one.low else { return nil }
+            return "\(place) has records and no committed offset of group \(settings.kafka.groupID)"
         }
         if committed > one.high {
             return "\(place): the committed offset \(committed) is past the log's end \(one.high): the topic was made "

@@ -17,7 +17,8 @@ struct CommonOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         do throws(SettingsError) {
             let settings = try Settings.load(
-                environment: environment, configPath: config, checkKafkaProperty: { KafkaProperties.problem(name: $0, value: $1) })
+                environment: environment, configPath: config,
+                checkKafkaProperty: { KafkaProperties.problem(name: $0, value: $1) })
             settings.log.bootstrap(environment: environment)
             return CommandContext(settings: settings, log: Logger(label: "router"))
         } catch {
