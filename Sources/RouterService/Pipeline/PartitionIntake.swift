@@ -24,8 +24,12 @@ final class PartitionIntake {
     /// Sealed as it is, then started again from its committed state (its position was not in the log any more).
     var needsRestart = false
 
-    init(partition: Int32, start: Int64) {
+    /// The log's end when the partition was assigned, one past its last offset.
+    let highAtStart: Int64
+
+    init(partition: Int32, start: Int64, high: Int64) {
         self.partition = partition
+        highAtStart = high
         lo = start
         position = start
     }

@@ -60,6 +60,7 @@ extension Pipeline {
     private func begin(_ found: [PartitionStart], _ tell: ([(Int32, Int64)]) throws -> Void) {
         var places: [(Int32, Int64)] = []
         var running: [(Int32, PartitionState)] = []
+        let highs = Dictionary(found.map { ($0.partition, $0.high) }) { _, last in last }
         for start in found {
             switch start.decision {
             case .earliest:
@@ -90,7 +91,8 @@ extension Pipeline {
         for (partition, state) in running {
             membership.stopped[partition] = nil
             perform(delivery.handle(.assigned(partition: partition, state: state), nowMilliseconds: monotonic))
-            intakes[partition] = PartitionIntake(partition: partition, start: state.end)
+            intakes[partition] = PartitionIntake(
+                partition: partition, start: state.end, high: highs[partition] ?? state.end)
         }
     }
 

@@ -38,7 +38,8 @@ extension Pipeline {
         let partition = intake.partition
         let committed = delivery.committedOffset(partition) ?? intake.lo
         let high = max(
-            consumer.queries.lastKnownHigh(TopicPartition(topic: topic, partition: partition)) ?? -1, intake.position)
+            consumer.queries.lastKnownHigh(TopicPartition(topic: topic, partition: partition)) ?? intake.highAtStart,
+            intake.position)
         return ServiceStatus.Partition(
             partition: partition, committed_offset: committed, high_watermark: high, lag: max(0, high - committed),
             outstanding_batches: delivery.outstandingBatchCount(partition), is_paused: intake.isPaused, stopped: nil)

@@ -15,6 +15,9 @@ final class ServiceMetrics {
 
     init(latency: @escaping LatencyRecorder) {
         self.latency = latency
+        // Every name that can be known is there from the start: a rate over a series that does not exist is no zero.
+        for reason in DeadLetterReason.allCases { deadLettered(reason, count: 0) }
+        for outcome in ["acknowledged", "rejected", "refused", "unknown"] { insertCounter(outcome).increment(by: 0) }
     }
 
     func delivered(_ client: ClientID, count: Int) {
@@ -37,9 +40,12 @@ final class ServiceMetrics {
             case .refused: "refused"
             case .unknown: "unknown"
             }
-        counter(outcome, in: &inserts) { Counter(label: "router_inserts_total", dimensions: [("outcome", $0)]) }
-            .increment()
+        insertCounter(outcome).increment()
         insertDuration.recordMilliseconds(durationMilliseconds)
+    }
+
+    private func insertCounter(_ outcome: String) -> Counter {
+        counter(outcome, in: &inserts) { Counter(label: "router_inserts_total", dimensions: [("outcome", $0)]) }
     }
 
     func lag(topic: String, partition: Int32, records: Int64) {
