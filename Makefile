@@ -26,7 +26,7 @@ run: build ## Keep a router running against the development stack, until Ctrl-C
 test: lint test-unit test-front test-integration ## Everything that CI runs
 
 test-unit: setup ## Tests in Swift
-	swift test $(SWIFT_FLAGS)
+	dev/test-unit $(SWIFT_FLAGS)
 
 test-front: setup ## Tests of the development stack: dev/clickhouse-front, dev/stack, dev/lint
 	$(PYTHON) -m pytest -q -p no:cacheprovider Tests/FrontTests Tests/StackTests

@@ -8,6 +8,10 @@ public enum StartDecision: Equatable, Sendable {
     /// Going on would lose or double records without a word; a person decides with `router offsets accept`.
     case stop(reason: String)
 
+    private static let advice =
+        "To go on, stop the router, commit the offset to start at for this group with Kafka's own tool "
+        + "(kafka-consumer-groups --reset-offsets), and start it again"
+
     /// - Parameters:
     ///   - committed: offset and metadata that the group has committed; nil when it has none.
     ///   - progressOffset: the last offset that `partition_progress` remembers; nil when it has no row.
@@ -20,12 +24,13 @@ public enum StartDecision: Equatable, Sendable {
             guard let progressOffset else { return .earliest }
             return .stop(
                 reason: "the group has no committed offset, though this partition was delivered up to offset "
-                    + "\(progressOffset): the group's offsets expired, or the topic or the group's name is a new one")
+                    + "\(progressOffset): the group's offsets expired, or the topic or the group's name is a new one. "
+                    + advice)
         }
         if committed.offset > high {
             return .stop(
                 reason: "the committed offset \(committed.offset) is past the log's end \(high): "
-                    + "the topic was made anew, or the broker lost records")
+                    + "the topic was made anew, or the broker lost records. " + advice)
         }
         let state: PartitionState
         do {
@@ -36,7 +41,7 @@ public enum StartDecision: Equatable, Sendable {
         if state.end > high {
             return .stop(
                 reason: "a sealed batch ends at offset \(state.end), past the log's end \(high): "
-                    + "the topic was made anew, or the broker lost records")
+                    + "the topic was made anew, or the broker lost records. " + advice)
         }
         if state.offset < low { return .resumeAfterLoss(state, lost: state.offset..<low) }
         return .resume(state)
