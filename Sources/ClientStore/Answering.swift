@@ -8,6 +8,9 @@ struct Answering {
     static let believedLimitMicroseconds: Int64 = 60_000_000
     /// How old it may be while Postgres is away.
     static let staleLimitMicroseconds: Int64 = 600_000_000
+    /// The signal ends a sleep at once. Should there have been no file descriptors left for it, questions are a little
+    /// late and not forgotten.
+    static let sleepLimitMilliseconds: Int64 = 1_000
     /// Clocks differ a little. An entry from further in the future is not one that a router wrote.
     static let futureLimitMicroseconds: Int64 = 60_000_000
 
@@ -50,7 +53,8 @@ struct Answering {
         guard !shared.isStopped else { return }
         let hasWaiting = shared.requests.withLock { $0.hasWaiting }
         let until = backoff.dueAtMilliseconds - monotonicMilliseconds()
-        shared.wake.wait(timeoutMilliseconds: hasWaiting ? Int32(clamping: max(0, until)) : -1)
+        let limit = hasWaiting ? min(max(0, until), Self.sleepLimitMilliseconds) : Self.sleepLimitMilliseconds
+        shared.wake.wait(timeoutMilliseconds: Int32(clamping: limit))
     }
 
     // MARK: - One round

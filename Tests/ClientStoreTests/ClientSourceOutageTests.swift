@@ -18,7 +18,7 @@ struct ClientSourceOutageTests {
         defer { servers.postgres.kill() }
         defer { router.source.stop() }
         #expect(await router.listens())
-        #expect(await router.settled(id) == "known one active")
+        await router.settles(id, "known one active")
         servers.postgres.kill()
         #expect(await router.says("listening false"))
         #expect(router.source.status.listenError != nil)
@@ -51,7 +51,7 @@ struct ClientSourceOutageTests {
         defer { servers.postgres.kill() }
         defer { router.source.stop() }
         #expect(await router.listens())
-        #expect(await router.settled(id) == "known one active")
+        await router.settles(id, "known one active")
         // Nobody listens for a moment, and in that moment it happens: in one session, so that none comes between.
         try servers.psql(
             """
@@ -64,14 +64,14 @@ struct ClientSourceOutageTests {
     @Test func aRouterThatStartsInAnOutageUsesWhatRedisRemembers() async throws {
         let id = try servers.add("one")
         let first = servers.start()
-        #expect(await first.settled(id) == "known one active")
+        await first.settles(id, "known one active")
         #expect(try await servers.isCached(id))
         first.source.stop()
         servers.postgres.kill()
         let second = servers.start()
         defer { servers.postgres.kill() }
         defer { second.source.stop() }
-        #expect(await second.settled(id) == "stale one active")
+        await second.settles(id, "stale one active")
         #expect(second.log.contains("last known one active"))
         #expect(second.source.status.openRequests == 1, "the question stays open")
         try servers.postgres.start()
@@ -84,7 +84,7 @@ struct ClientSourceOutageTests {
         let router = servers.start()
         defer { servers.postgres.kill() }
         #expect(await router.listens())
-        #expect(await router.settled(id) == "known one active")
+        await router.settles(id, "known one active")
         servers.postgres.freeze()
         #expect(router.find(unseen) == "miss")
         #expect(await router.says("postgres false"))

@@ -15,8 +15,8 @@ struct ClientSourceTests {
         let id = try servers.add("one")
         let router = servers.start()
         defer { router.source.stop() }
-        #expect(await router.settled(id) == "known one active")
-        #expect(await router.settled(.random()) == "absent")
+        await router.settles(id, "known one active")
+        await router.settles(.random(), "absent")
         #expect(try await servers.isCached(id))
         #expect(try servers.redis.cli("TTL", servers.cacheKey(id)).count == 3, "some 600 seconds")
         #expect(router.source.status.postgres.isReachable == true)
@@ -28,7 +28,7 @@ struct ClientSourceTests {
         let router = servers.start()
         defer { router.source.stop() }
         #expect(await router.listens())
-        #expect(await router.settled(id) == "known one pending")
+        await router.settles(id, "known one pending")
         for status in ["active", "suspended", "active"] {
             try servers.setStatus(id, status)
             #expect(await router.comesTo("known one \(status)", id))
@@ -64,7 +64,7 @@ struct ClientSourceTests {
         defer { router.source.stop() }
         #expect(await router.listens())
         let junk = ClientID.random()
-        #expect(await router.settled(junk) == "absent")
+        await router.settles(junk, "absent")
         for _ in 0..<10_000 { _ = router.find(junk) }
         #expect(router.source.status.postgres.misses <= 2)
     }
@@ -77,25 +77,25 @@ struct ClientSourceTests {
         #expect(await first.listens())
         #expect(await second.listens())
         // The second one learns Postgres' time by a read of its own; what the first one reads later is believed.
-        #expect(await second.settled(warm) == "known warm active")
-        #expect(await first.settled(id) == "known one active")
+        await second.settles(warm, "known warm active")
+        await first.settles(id, "known one active")
         #expect(try await servers.isCached(id))
         let before = second.source.status.redis.hits
-        #expect(await second.settled(id) == "known one active")
+        await second.settles(id, "known one active")
         #expect(second.source.status.redis.hits == before + 1)
     }
 
     @Test func aChangeWhileNobodyListenedIsNotHiddenByRedis() async throws {
         let id = try servers.add("one", status: "pending")
         let first = servers.start()
-        #expect(await first.settled(id) == "known one pending")
+        await first.settles(id, "known one pending")
         #expect(try await servers.isCached(id))
         first.source.stop()
         try servers.setStatus(id, "active")
         #expect(try servers.cached(id).contains("pending"))
         let second = servers.start()
         defer { second.source.stop() }
-        #expect(await second.settled(id) == "known one active")
+        await second.settles(id, "known one active")
     }
 
     @Test func aSlowWriterDoesNotBringAnOldRowBack() async throws {
@@ -105,8 +105,8 @@ struct ClientSourceTests {
         defer { second.source.stop() }
         #expect(await first.listens())
         #expect(await second.listens())
-        #expect(await first.settled(id) == "known one active")
-        #expect(await second.settled(id) == "known one active")
+        await first.settles(id, "known one active")
+        await second.settles(id, "known one active")
         #expect(try await servers.isCached(id))
         let (key, old) = (try servers.cacheKey(id), try servers.cached(id))
         try servers.setStatus(id, "suspended")
@@ -115,11 +115,11 @@ struct ClientSourceTests {
             #expect(try await TestServers.eventually { try !servers.cached(id).contains("active") })
             // The slow writer comes now, when everyone has deleted the entry.
             try servers.redis.cli("SET", key, old)
-            #expect(await router.settled(id) == "known one suspended")
+            await router.settles(id, "known one suspended")
             // And once more when the answer has been written, before the memory of it has aged.
             try servers.redis.cli("SET", key, old)
             router.advanceClock(121_000)
-            #expect(await router.settled(id) == "known one suspended")
+            await router.settles(id, "known one suspended")
         }
     }
 
@@ -130,23 +130,23 @@ struct ClientSourceTests {
         defer { keyed.source.stop() }
         #expect(await open.listens())
         #expect(await keyed.listens())
-        #expect(await open.settled(warm) == "known warm active")
+        await open.settles(warm, "known warm active")
         #expect(try await servers.isCached(warm))
         let entry = try servers.cached(warm)
-        #expect(await keyed.settled(warm) == "known warm active")
+        await keyed.settles(warm, "known warm active")
         // A client that Postgres does not have, with an entry as a router without a key would write it.
         let forged = ClientID.random()
         let key = try servers.cacheKey(warm).replacing(warm.description, with: forged.description)
         let value = entry.replacing(warm.description, with: forged.description)
         try servers.redis.cli("SET", key, value)
-        #expect(await keyed.settled(forged) == "absent")
+        await keyed.settles(forged, "absent")
         #expect(keyed.source.status.rejectedCacheEntries >= 1)
         // Without a key it is believed: what the documentation warns of.
         let other = ClientID.random()
         try servers.redis.cli(
             "SET", key.replacing(forged.description, with: other.description),
             value.replacing(forged.description, with: other.description))
-        #expect(await open.settled(other) == "known warm active")
+        await open.settles(other, "known warm active")
     }
 
     @Test func garbageInRedisIsAMiss() async throws {
@@ -154,14 +154,14 @@ struct ClientSourceTests {
         let router = servers.start()
         defer { router.source.stop() }
         #expect(await router.listens())
-        #expect(await router.settled(warm) == "known warm active")
+        await router.settles(warm, "known warm active")
         #expect(try await servers.isCached(warm))
         let key = try servers.cacheKey(warm).replacing(warm.description, with: id.description)
         try servers.redis.cli("SET", key, "\u{1}garbage")
-        #expect(await router.settled(id) == "known one active")
+        await router.settles(id, "known one active")
         let list = ClientID.random()
         try servers.redis.cli("LPUSH", key.replacing(id.description, with: list.description), "x")
-        #expect(await router.settled(list) == "absent", "MGET answers null for a key of another type")
+        await router.settles(list, "absent", "MGET answers null for a key of another type")
     }
 
     @Test func withoutRedisOrWithADeadOneItGoesOn() async throws {
@@ -169,15 +169,15 @@ struct ClientSourceTests {
         let (without, with) = (servers.start(redis: false), servers.start())
         defer { without.source.stop() }
         defer { with.source.stop() }
-        #expect(await without.settled(one) == "known one active")
+        await without.settles(one, "known one active")
         #expect(without.source.status.redis.isReachable == nil)
-        #expect(await with.settled(one) == "known one active")
+        await with.settles(one, "known one active")
         #expect(await TestServers.eventually { with.source.status.redis.isReachable == true })
         servers.redis.freeze()
-        #expect(await with.settled(two) == "known two active")
+        await with.settles(two, "known two active")
         servers.redis.thaw()
         servers.redis.kill()
-        #expect(await with.settled(three) == "known three active")
+        await with.settles(three, "known three active")
         #expect(
             await TestServers.eventually {
                 _ = with.find(.random())
@@ -204,7 +204,7 @@ struct ClientSourceTests {
         let router = servers.start()
         defer { router.source.stop() }
         router.source.request([bad, good])
-        #expect(await router.settled(good) == "known good active")
+        await router.settles(good, "known good active")
         #expect(await router.settled(bad).hasSuffix("suspended"))
         #expect(router.problems.first?.contains(bad.description) == true)
         #expect(router.problems.first?.contains("status") == true)

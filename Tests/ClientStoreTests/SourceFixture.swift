@@ -5,6 +5,7 @@ import RedisClient
 import RouterCore
 import RouterTestSupport
 import Synchronization
+import Testing
 
 /// A running source with a directory behind it, as the service has it, and everything that was told.
 final class RunningSource: Sendable {
@@ -102,14 +103,22 @@ final class RunningSource: Sendable {
         await TestServers.eventually { find(id) == expected }
     }
 
-    /// What it comes to first that is not a wait.
+    /// What it comes to first that is not a wait, with all that is known of the source when it never does.
     func settled(_ id: ClientID) async -> String {
         var text = ""
-        _ = await TestServers.eventually {
+        let isSettled = await TestServers.eventually {
             text = find(id)
             return text != "miss"
         }
-        return text
+        return isSettled ? text : "still a miss; told: \(log); status: \(source.status)"
+    }
+
+    /// Expects what it comes to first, and says what it was instead: `#expect` does not show an awaited value.
+    func settles(
+        _ id: ClientID, _ expected: String, _ why: Comment? = nil, at location: SourceLocation = #_sourceLocation
+    ) async {
+        let text = await settled(id)
+        #expect(text == expected, why ?? "told: \(log)", sourceLocation: location)
     }
 
     func listens() async -> Bool {
