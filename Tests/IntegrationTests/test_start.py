@@ -148,3 +148,15 @@ def test_until_caught_up_ends_at_what_was_there(world, seed):
     world.catch_up()
     world.catch_up()
     world.account()
+
+
+def test_catching_up_ends_where_a_partition_stands_still(world):
+    """The group has no committed offset, and Postgres remembers a delivered one: a person has to decide."""
+    world.add_client()
+    world.produce_mix(7, 50)
+    world.sql(
+        "INSERT INTO partition_progress (group_id, topic, partition, last_completed_offset) VALUES (%s, %s, %s, %s)",
+        world.group, world.raw, 0, 3)
+    done = world.cli("run", "--until-caught-up", seconds=60)
+    assert done.status == 1, done
+    assert "cannot catch up" in done.err and "offset 3" in done.err

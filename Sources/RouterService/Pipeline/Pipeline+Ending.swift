@@ -35,10 +35,21 @@ extension Pipeline {
             }
             return
         }
+        failIfItCannotCatchUp()
         if hasCaughtUp {
             log.notice("caught up", metadata: ["consumed": "\(counts.consumed)"])
             stop()
         }
+    }
+
+    /// A partition that stands still until a person decides is never caught up: whoever waits for the end has to know.
+    private func failIfItCannotCatchUp() {
+        guard let targets = caughtUp?.targets else { return }
+        let stopped = membership.stopped.filter { targets[$0.key] ?? 0 > 0 }.sorted { $0.key < $1.key }
+        guard let first = stopped.first, fatalError == nil else { return }
+        fatalError = ServiceError(
+            "cannot catch up: \(stopped.count) of \(targets.count) partitions of \(topic) stand still; "
+                + "partition \(first.key): \(first.value)")
     }
 
     private var hasCaughtUp: Bool {
