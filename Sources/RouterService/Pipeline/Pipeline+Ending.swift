@@ -54,7 +54,6 @@ extension Pipeline {
 
     private var hasCaughtUp: Bool {
         guard let targets = caughtUp?.targets, membership.hasJoined, membership.assigning == nil else { return false }
-        var elsewhere: [Int32] = []
         for (partition, target) in targets {
             if let intake = intakes[partition] {
                 // Offsets at the end that hold no record (a transaction's marker) are passed when the log's end is reached.
@@ -66,7 +65,6 @@ extension Pipeline {
                 // Stopped, or about to start.
                 guard target == 0 else { return false }
             } else {
-                elsewhere.append(partition)
                 guard caughtUp?.committedElsewhere[partition] ?? -1 >= target else {
                     lookElsewhere(targets)
                     return false
