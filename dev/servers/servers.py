@@ -125,6 +125,7 @@ class Postgres(Server):
 
     def prepare(self) -> None:
         if (self.data / "PG_VERSION").exists():
+            self.remove_stale_lock()
             return
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(parents=True)
@@ -149,6 +150,20 @@ class Postgres(Server):
         if done.returncode != 0:
             shutil.rmtree(self.data, ignore_errors=True)
             raise RuntimeError(f"initdb failed: {last_lines(self.log_file)}")
+
+    def remove_stale_lock(self) -> None:
+        """Removes the lock file that a killed Postgres left, where the process it names is dead.
+
+        Postgres asks kill(pid, 0) whether that process lives, and a zombie answers yes. In a container whose first
+        process collects no orphans, a killed Postgres stays a zombie for ever, and the next one would never start."""
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return
+        stat = process.read_stat(pid)
+        if stat is None or stat.state == "Z":
+            lock.unlink()
 
     def command(self) -> list[str]:
         settings = {
