@@ -119,9 +119,11 @@ public final class RouterService: Sendable {
     private var consumerProperties: KafkaProperties {
         let queueBytes = PipelineLimits.kafkaQueueBytes(settings)
         let ours: KafkaProperties = [
-            "queued.max.messages.kbytes": String(queueBytes / 1024),
-            // One answer must fit the queue, and one record must fit an answer.
-            "fetch.max.bytes": String(max(queueBytes / 2, settings.limits.maxEventBytes)),
+            "queued.max.messages.kbytes": String(queueBytes / 8 * PipelineLimits.kafkaQueuedEighths / 1024),
+            "queued.min.messages": String(queueBytes / PipelineLimits.kafkaQueueBytesPerRecord),
+            // One record has to fit an answer, whatever the share.
+            "fetch.max.bytes": String(
+                max(queueBytes / 8 * PipelineLimits.kafkaFetchEighths, settings.limits.maxEventBytes)),
             // Tells when the log's end is reached, also where the last offsets hold no record.
             "enable.partition.eof": "true",
         ]

@@ -10,10 +10,19 @@ struct PipelineLimits {
     let memoryBytes: Int
     let shutdownMilliseconds: Int64
 
-    /// librdkafka's own queue takes this share of the memory limit, the blocks the rest.
-    static let kafkaQueueShare = 4
-    /// … and no more than this: a quarter second of what the pipeline can take.
-    static let maxKafkaQueueBytes = 64 << 20
+    /// librdkafka takes this share of the memory limit, the blocks the rest.
+    static let kafkaQueueShare = 2
+    /// … and no more than this: some 150,000 events of usual size.
+    static let maxKafkaQueueBytes = 128 << 20
+    // librdkafka counts the bytes of the records it has queued, not the some 400 bytes that it keeps beside each (its
+    // `rd_kafka_op_t`), which is more than a small event itself; and it asks for the next answer as long as the queue is
+    // below its limit, so one answer comes on top. Of its share, for records of any size down to 100 bytes:
+    /// at most one record queued for so many bytes …
+    static let kafkaQueueBytesPerRecord = 1280
+    /// … whose bytes take three eighths at most …
+    static let kafkaQueuedEighths = 3
+    /// … and an answer one eighth.
+    static let kafkaFetchEighths = 1
 
     /// Of the blocks' memory: above it partitions are paused and everything open is sealed …
     static let pauseShare = 0.8
