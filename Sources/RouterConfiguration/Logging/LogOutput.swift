@@ -19,17 +19,6 @@ final class LogOutput: Sendable {
     /// A line that cannot be written is dropped: there is no better place to complain, and a full disk must not stop
     /// the router.
     func write(_ line: String) {
-        lock.withLock { _ in
-            var line = line
-            line.withUTF8 { bytes in
-                var rest = UnsafeRawBufferPointer(bytes)
-                while let start = rest.baseAddress, !rest.isEmpty {
-                    let count = Foundation.write(descriptor, start, rest.count)
-                    if count < 0 && errno == EINTR { continue }
-                    guard count > 0 else { return }
-                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-                }
-            }
-        }
+        lock.withLock { _ in StandardStream.write(line, to: descriptor) }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import RouterConfiguration
 import RouterOperations
 
 /// Standard output and standard error, as a person or a script sees them.
@@ -42,17 +43,7 @@ enum Terminal {
         write("\r\u{1B}[K" + text, to: STDERR_FILENO)
     }
 
-    /// A reader that went away (`router client list | head -1`) is no fault: SIGPIPE ends the process by default.
     private static func write(_ text: String, to descriptor: Int32) {
-        var text = text
-        text.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while let start = rest.baseAddress, !rest.isEmpty {
-                let count = Foundation.write(descriptor, start, rest.count)
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return }
-                rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-            }
-        }
+        StandardStream.write(text, to: descriptor)
     }
 }
