@@ -58,6 +58,14 @@ let package = Package(
             dependencies: ["RouterCore", "PostgresClient", "RedisClient", "CCrypto"],
             swiftSettings: strict),
 
+        // The router's own tables: postgres/sql carried inside of the program, and which of it a database has.
+        .target(
+            name: "RouterDatabase",
+            dependencies: ["PostgresClient", "RouterCore"],
+            // A link to postgres/sql: the program carries the files, and works from any folder.
+            resources: [.embedInCode("Schemas")],
+            swiftSettings: strict),
+
         // Settings as the adapters take them, and the topics that the settings name: used by service and operations alike.
         .target(
             name: "RouterConnections",
@@ -70,7 +78,7 @@ let package = Package(
         .target(
             name: "RouterService",
             dependencies: [
-                "RouterCore", "KafkaClient", "ClickHouseClient", "PostgresClient", "ClientStore",
+                "RouterCore", "KafkaClient", "ClickHouseClient", "PostgresClient", "ClientStore", "RouterDatabase",
                 "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -86,8 +94,8 @@ let package = Package(
         .target(
             name: "RouterOperations",
             dependencies: [
-                "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "PostgresClient", "ClientStore",
-                "RouterConfiguration", "RouterConnections",
+                "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "PostgresClient", "RedisClient",
+                "ClientStore", "RouterDatabase", "RouterConfiguration", "RouterConnections", "CCurl",
                 .product(name: "Logging", package: "swift-log"),
             ],
             // A link to clickhouse/schemas: the program carries the files, and works from any folder.
@@ -126,6 +134,10 @@ let package = Package(
         .testTarget(
             name: "ClientStoreTests",
             dependencies: ["ClientStore", "RouterCore", "PostgresClient", "RedisClient", "RouterTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RouterDatabaseTests",
+            dependencies: ["RouterDatabase", "RouterCore", "PostgresClient", "RouterTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "RouterOperationsTests",

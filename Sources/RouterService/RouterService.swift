@@ -6,6 +6,7 @@ import Logging
 import RouterConfiguration
 import RouterConnections
 import RouterCore
+import RouterDatabase
 
 /// Everything that the pipeline's thread is made of.
 struct PipelineParts {
@@ -23,6 +24,7 @@ struct PipelineParts {
     var board: StatusBoard
     var caughtUp: CaughtUp?
     var life: UUID128
+    var pauses: Pauses
 }
 
 /// The service: waits for its servers, builds the pipeline, runs it on a thread of its own, and ends in order.
@@ -78,6 +80,11 @@ public final class RouterService: Sendable {
             endpoint: settings.clickHouseEndpoint, connections: Self.clickHouseConnections)
         defer { clickHouse.shutdown() }
         let parts = try makeParts(clickHouse, ready)
+        let pauseWatcher = PauseWatcher(
+            settings: settings.postgresSettings, group: settings.kafka.groupID, topic: settings.kafka.rawTopic, log: log
+        ) { [mailbox] in mailbox.post(.pauses($0)) }
+        pauseWatcher.start()
+        defer { pauseWatcher.stop() }
         try parts.consumer.subscribe([settings.kafka.rawTopic])
         let pipeline = Pipeline(parts)
         pipeline.run()
@@ -113,7 +120,7 @@ public final class RouterService: Sendable {
             rangeJobs: RangeJobs(reader: reader, topic: topic, log: log), clients: clients,
             starts: StartReader(queries: consumer.queries, topic: topic, mailbox: mailbox, progress: progress),
             progress: progress, metrics: ServiceMetrics(latency: latency), board: board,
-            caughtUp: untilCaughtUp ? CaughtUp(targets: ready.ends) : nil, life: life)
+            caughtUp: untilCaughtUp ? CaughtUp(targets: ready.ends) : nil, life: life, pauses: ready.pauses)
     }
 
     private var consumerProperties: KafkaProperties {

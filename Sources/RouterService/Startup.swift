@@ -7,6 +7,7 @@ import PostgresClient
 import RouterConfiguration
 import RouterConnections
 import RouterCore
+import RouterDatabase
 import Synchronization
 
 /// Waits for the servers that the service cannot work without, all at once, and says every few seconds which one is
@@ -17,6 +18,8 @@ final class Startup: Sendable {
         var capabilities: ServerCapabilities
         /// One past the last offset of each partition of the raw topic.
         var ends: [Int32: Int64]
+        /// What an operator holds back: known before the first record is read.
+        var pauses: Pauses
     }
 
     private struct State {
@@ -26,6 +29,7 @@ final class Startup: Sendable {
         var isStopped = false
         var capabilities: ServerCapabilities?
         var ends: [Int32: Int64]?
+        var pauses = Pauses()
         var fatal: ServiceError?
     }
 
@@ -70,7 +74,7 @@ final class Startup: Sendable {
         return try state.withLock { state in
             if let fatal = state.fatal { throw fatal }
             guard !state.isStopped, let capabilities = state.capabilities, let ends = state.ends else { return nil }
-            return Ready(capabilities: capabilities, ends: ends)
+            return Ready(capabilities: capabilities, ends: ends, pauses: state.pauses)
         }
     }
 
@@ -123,12 +127,11 @@ final class Startup: Sendable {
 
     private func askPostgres() throws {
         let connection = try PostgresConnection(settings.postgresSettings)
-        let found = try connection.query("SELECT to_regclass('public.clients') IS NOT NULL AS is_there").rows.first
-        guard found?["is_there"] == "t" else {
-            throw ServiceError(
-                "Postgres database '\(settings.postgres.database)' has no table 'clients': "
-                    + "apply postgres/sql/*.sql to it in the order of their names, then start again")
-        }
+        let database = try DatabaseState.read(connection)
+        if let problem = database.problem(database: settings.postgres.database) { throw ServiceError(problem) }
+        if let remark = database.remark(database: settings.postgres.database) { log.warning("\(remark)") }
+        let pauses = try Pauses.read(connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
+        state.withLock { $0.pauses = pauses }
     }
 
     private func askClickHouse() throws {

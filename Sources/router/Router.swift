@@ -13,5 +13,8 @@ struct Router: AsyncParsableCommand {
             Exit status: 0 done, 1 failed, 2 done but something needs a person, 64 wrong usage or settings.
             """,
         version: BuildInformation.version,
-        subcommands: [RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self, SendCommand.self])
+        subcommands: [
+            RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self, SendCommand.self,
+            PauseCommand.self, ResumeCommand.self, DatabaseCommand.self,
+        ])
 }

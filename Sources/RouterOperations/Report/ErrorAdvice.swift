@@ -26,7 +26,7 @@ public enum ErrorAdvice {
         }
         switch error.sqlState {
         // undefined_table, undefined_column
-        case "42P01", "42703": return "apply the files of postgres/sql/ to this database"
+        case "42P01", "42703": return "bring the router's tables up to date: router db upgrade"
         // insufficient_privilege
         case "42501": return "grant the right to the user of POSTGRES_METADATA_USER"
         default: return nil

@@ -1,5 +1,6 @@
 import KafkaClient
 import RouterCore
+import RouterDatabase
 import Synchronization
 
 /// What other threads tell the pipeline's thread.
@@ -16,6 +17,8 @@ enum PipelineMessage: Sendable {
     case committedElsewhere([Int32: Int64])
     /// Whether the broker answers; the error's text when it does not.
     case kafkaProbed(String?)
+    /// What an operator holds back.
+    case pauses(Pauses)
     case stop
 }
 

@@ -36,6 +36,7 @@ extension Pipeline {
             return
         }
         failIfItCannotCatchUp()
+        if let targets = caughtUp?.targets { failIfPausedBehind(targets) }
         if hasCaughtUp {
             log.notice("caught up", metadata: ["consumed": "\(counts.consumed)"])
             stop()

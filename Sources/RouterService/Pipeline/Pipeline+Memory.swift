@@ -35,6 +35,7 @@ extension Pipeline {
 
     private func mustPause(_ intake: PartitionIntake) -> Bool {
         if isOverMemory || stopping != nil || intake.needsRestart { return true }
+        if pauses.partitions[intake.partition] != nil { return true }
         if intake.parkedCount > (intake.isPaused ? 0 : PipelineLimits.maxParkedRecords) { return true }
         // The chain is full: what is read now could not be sealed.
         return isFull(intake) && !delivery.canSeal(intake.partition)

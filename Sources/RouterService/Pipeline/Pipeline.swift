@@ -3,6 +3,7 @@ import KafkaClient
 import Logging
 import RouterConfiguration
 import RouterCore
+import RouterDatabase
 
 /// The way of a record, one turn after the other, on one thread: poll, judge, append, seal, and carry out what the
 /// delivery machine asks. Everything slow happens elsewhere and comes back through the mailbox.
@@ -26,6 +27,7 @@ final class Pipeline {
 
     var delivery: Delivery
     var judge: RecordJudge
+    var pauses = Pauses()
     var intakes: [Int32: PartitionIntake] = [:]
     var sealed: [UUID128: SealedBatch] = [:]
     var sealedBytes = 0
@@ -81,6 +83,7 @@ final class Pipeline {
         delivery = Delivery(limits: limits.delivery, life: parts.life)
         judge = RecordJudge(
             topic: parts.settings.kafka.rawTopic, maxEventBytes: parts.settings.limits.maxEventBytes)
+        heard(parts.pauses)
     }
 
     // MARK: - The loop
@@ -172,6 +175,8 @@ final class Pipeline {
                 log.notice("Kafka answers again")
             }
             counts.kafkaError = problem
+        case .pauses(let pauses):
+            heard(pauses)
         case .stop:
             stop()
         }

@@ -5,6 +5,8 @@ import RouterCore
 struct RecordJudge: ~Copyable {
     private var decoder: EventDecoder
     var directory = ClientDirectory()
+    /// Clients that an operator holds back, and the dead letter's words for it.
+    var pausedClients: [ClientID: String] = [:]
     private let topic: String
     private let maxEventBytes: Int
     private var fields = EventFields()
@@ -31,6 +33,9 @@ struct RecordJudge: ~Copyable {
                 batch.append(Self.deadLetter(record, topic, refusal, client: verified))
             case .accepted(let entry):
                 if let refusal = decoder.finish(view, into: &fields) {
+                    batch.append(Self.deadLetter(record, topic, refusal, client: client))
+                } else if !pausedClients.isEmpty, let words = pausedClients[client] {
+                    let refusal = Refusal(.destinationUnavailable, words)
                     batch.append(Self.deadLetter(record, topic, refusal, client: client))
                 } else {
                     batch.append(

@@ -1,5 +1,6 @@
 import KafkaClient
 import RouterCore
+import RouterDatabase
 
 // What other threads may know of the pipeline, written down a few times a second.
 extension Pipeline {
@@ -14,6 +15,8 @@ extension Pipeline {
         let circuits = delivery.openCircuits.map {
             ServiceStatus.Circuit(client_id: $0.description, detail: databases[$0] ?? "")
         }
+        let paused = Dictionary(
+            uniqueKeysWithValues: pauses.clients.map { ($0.key.description, ServiceStatus.Pause($0.value)) })
         let (hits, misses) = (judge.directory.hits, judge.directory.misses)
         board.update { status in
             status.directory_hits = hits
@@ -29,6 +32,7 @@ extension Pipeline {
             status.postgres_error = counts.postgresError
             status.kafka_error = counts.kafkaError
             status.open_circuits = circuits
+            status.paused_clients = paused
             status.exactly_once = counts.keepsMetadata
             status.lost_to_retention = counts.lostToRetention
         }
@@ -42,14 +46,21 @@ extension Pipeline {
             intake.position)
         return ServiceStatus.Partition(
             partition: partition, committed_offset: committed, high_watermark: high, lag: max(0, high - committed),
-            outstanding_batches: delivery.outstandingBatchCount(partition), is_paused: intake.isPaused, stopped: nil)
+            outstanding_batches: delivery.outstandingBatchCount(partition), is_paused: intake.isPaused, stopped: nil,
+            pause: pauses.partitions[partition].map(ServiceStatus.Pause.init))
     }
 
     private var stoppedPartitions: [ServiceStatus.Partition] {
         membership.stopped.map {
             ServiceStatus.Partition(
                 partition: $0.key, committed_offset: -1, high_watermark: nil, lag: nil, outstanding_batches: 0,
-                is_paused: true, stopped: $0.value)
+                is_paused: true, stopped: $0.value, pause: nil)
         }.sorted { $0.partition < $1.partition }
+    }
+}
+
+extension ServiceStatus.Pause {
+    init(_ pause: Pause) {
+        self.init(by: pause.by, at: pause.at, reason: pause.reason)
     }
 }

@@ -13,6 +13,16 @@ public struct ServiceStatus: Sendable, Codable {
         public var is_paused: Bool
         /// Why the partition stands still; nil while it runs.
         public var stopped: String?
+        /// Set while an operator holds the partition back.
+        public var pause: Pause?
+    }
+
+    /// What an operator holds back: who, since when, and why.
+    public struct Pause: Sendable, Codable {
+        public var by: String
+        /// RFC 3339, UTC.
+        public var at: String
+        public var reason: String
     }
 
     public struct Circuit: Sendable, Codable {
@@ -35,6 +45,8 @@ public struct ServiceStatus: Sendable, Codable {
     public var redis_error: String?
     public var kafka_error: String?
     public var open_circuits: [Circuit] = []
+    /// By client: those whose events become dead letters because an operator holds them back.
+    public var paused_clients: [String: Pause] = [:]
     /// False where the broker loses the metadata string: then a crash may double what was under way.
     public var exactly_once = true
     /// Ranges of offsets that retention took before they were read.
