@@ -13,13 +13,14 @@ extension EventDecoder {
         case .success(let bytes): event.sessionID = bytes
         case .failure(let refusal): return refusal
         }
+        let range = TimestampRange(recordMilliseconds: record.timestampMilliseconds)
         let timestamp: Int64?
-        switch readTimestamp(record, value) {
+        switch readTimestamp(record, value, range) {
         case .success(let milliseconds): timestamp = milliseconds
         case .failure(let refusal): return refusal
         }
         if let refusal = readEventProperties(value, into: &event) { return refusal }
-        guard let timestamp else { return Self.outOfRange(record) }
+        guard let timestamp, range.isRecordStorable else { return Self.outOfRange(range) }
         event.timestampMilliseconds = timestamp
         event.extraFields = closedExtraFields()
         return nil
@@ -75,10 +76,10 @@ extension EventDecoder {
         return text(field, of: value, expected: "a string or a number")
     }
 
-    /// The event's time, or nil when it is outside the range, which is told last. A missing one is the record's, which
-    /// needs no judgement; where the record has none either, the field is missing.
+    /// The event's time, or nil when it is outside the range, which is told last. A missing one is the record's; where the
+    /// record has none either, the field is missing.
     private mutating func readTimestamp(
-        _ record: RecordView, _ value: UnsafeRawBufferPointer
+        _ record: RecordView, _ value: UnsafeRawBufferPointer, _ range: TimestampRange
     ) -> Result<Int64?, Refusal> {
         let slot = slots[EventField.timestamp.rawValue]
         if slot.isMissing {
@@ -101,8 +102,9 @@ extension EventDecoder {
                 guard milliseconds != nil else { return .failure(Self.notATimestamp) }
             }
         }
-        let range = TimestampRange(recordMilliseconds: record.timestampMilliseconds)
-        guard let milliseconds, range.contains(milliseconds) else { return .success(nil) }
+        guard let milliseconds, range.contains(milliseconds), TimestampRange.isStorable(milliseconds) else {
+            return .success(nil)
+        }
         return .success(milliseconds)
     }
 
@@ -165,11 +167,17 @@ extension EventDecoder {
                 + "(epoch seconds or milliseconds have to be a JSON number)")
     }
 
-    private static func outOfRange(_ record: RecordView) -> Refusal {
-        let range =
-            record.timestampMilliseconds == nil
+    private static func outOfRange(_ range: TimestampRange) -> Refusal {
+        guard range.isRecordStorable else {
+            return Refusal(
+                .timestampOutOfRange,
+                "the Kafka record's own timestamp is outside the years 1900 to 2299, all that the column received_at holds; "
+                    + "was it given in another unit than milliseconds?")
+        }
+        let years =
+            range.recordMilliseconds == nil
             ? "the years 2000 to 2100 (the record has no timestamp of its own)"
-            : "five years before to one day after the record's own timestamp"
-        return Refusal(.timestampOutOfRange, "timestamp is outside \(range)")
+            : "five years before to one day after the record's own timestamp, within the years 1900 to 2299"
+        return Refusal(.timestampOutOfRange, "timestamp is outside \(years)")
     }
 }

@@ -10,7 +10,17 @@ struct TimestampRange {
     /// For a record without a timestamp: from the start of 2000 to the end of 2100, UTC.
     private static let withoutRecordTimestamp: ClosedRange<Int64> = 946_684_800_000...4_133_980_799_999
 
+    /// What a DateTime64(3) column holds: 1900-01-01 to the end of 2299, UTC. ClickHouse stores a number beyond it without
+    /// a word, shows another date for it, and files the row under a month that has nothing to do with it.
+    private static let storable: ClosedRange<Int64> = -2_208_988_800_000...10_413_791_999_999
+
+    /// Whether the table's columns can hold this time.
+    static func isStorable(_ milliseconds: Int64) -> Bool { storable.contains(milliseconds) }
+
     let recordMilliseconds: Int64?
+
+    /// The record's own time becomes `received_at`, and stands for a missing `timestamp`.
+    var isRecordStorable: Bool { recordMilliseconds.map { Self.isStorable($0) } ?? true }
 
     /// No arithmetic here may overflow: Kafka takes any 64-bit number for a timestamp.
     func contains(_ milliseconds: Int64) -> Bool {

@@ -13,7 +13,8 @@ struct EventGenerator {
         record.partition = Int32.random(in: 0...Int32.max, using: &random)
         if random.chance(10) {
             record.timestampMilliseconds = random.pick([
-                nil, 0, -1, 951_782_400_000, 1_709_164_800_000, 4_102_444_800_000,
+                nil, 0, -1, 951_782_400_000, 1_709_164_800_000, 4_102_444_800_000, 10_413_791_999_999,
+                10_413_792_000_000, -2_208_988_800_000, -2_208_988_800_001, 1_769_860_800_000_000, .max, .min,
             ])
         }
         if random.chance(6) {

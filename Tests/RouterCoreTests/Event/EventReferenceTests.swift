@@ -8,20 +8,12 @@ import Testing
 ///
 /// `ROUTER_FUZZ_CASES` sets how many cases (100,000 otherwise), `ROUTER_FUZZ_SEED` repeats a run.
 @Suite struct EventReferenceTests {
-    struct Report: Decodable {
-        var cases: Int
-        var validJSON: Int
-        var accepted: Int
-        var reasons: [String: Int]
-        var disagreements: Int
-        var shown: [String]
-    }
-
     @Test func agreesWithTheReference() throws {
         let environment = ProcessInfo.processInfo.environment
         let seed = environment["ROUTER_FUZZ_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
         let count = environment["ROUTER_FUZZ_CASES"].flatMap { Int($0) } ?? 100_000
-        let report = try compare(count: count, seed: seed)
+        var generator = EventGenerator(seed: seed)
+        let report = try EventReference.judge((0..<count).lazy.map { _ in generator.record() })
         let summary = "ROUTER_FUZZ_SEED=\(seed) ROUTER_FUZZ_CASES=\(count): \(report.validJSON) valid JSON, "
         print(summary + "\(report.accepted) accepted, \(report.reasons.sorted { $0.key < $1.key })")
         #expect(report.cases == count)
@@ -36,66 +28,43 @@ import Testing
         for reason in judged { #expect(report.reasons[reason.rawValue, default: 0] > count / 2000, "\(reason)") }
     }
 
-    private func compare(count: Int, seed: UInt64) throws -> Report {
-        // A reference that ends early must fail this test and not the process.
-        signal(SIGPIPE, SIG_IGN)
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Reference/event_reference.py")
-        let (process, input, output) = (Process(), Pipe(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", script.path]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-
-        var generator = EventGenerator(seed: seed)
-        var decoder = EventDecoder(topic: "shared_raw_events", maxEventBytes: 1 << 20)
-        let memory = GuardedMemory(capacity: 1 << 16)
-        var lines = Data()
-        for _ in 0..<count {
-            let record = generator.record()
-            let verdict: Verdict
-            if record.maxEventBytes == 1 << 20 {
-                verdict = record.judged(by: &decoder, in: memory)
-            } else {
-                verdict = record.judged()
-            }
-            lines.append(line(record, verdict))
-            if lines.count > 1 << 16 {
-                try input.fileHandleForWriting.write(contentsOf: lines)
-                lines.removeAll(keepingCapacity: true)
-            }
-        }
-        try input.fileHandleForWriting.write(contentsOf: lines)
-        try input.fileHandleForWriting.close()
-        let answer = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
-        return try JSONDecoder().decode(Report.self, from: answer)
+    /// Every input that fuzzing has kept, by hand or because it reached something new: Tests/Fuzzing/Corpus.
+    @Test func agreesWithTheReferenceOnTheCorpus() throws {
+        let inputs = try FuzzInput.corpus()
+        #expect(inputs.count > 500)
+        let report = try EventReference.judge(inputs.map { TestRecord($0) })
+        print("corpus: \(report.cases) inputs, \(report.validJSON) valid JSON, \(report.accepted) accepted")
+        #expect(report.cases == inputs.count)
+        #expect(report.disagreements == 0, "\(report.shown.joined(separator: "\n"))")
+        #expect(report.validJSON * 10 >= report.cases * 3)
     }
+}
 
-    /// A case as one line of JSON; byte strings as base64. None of the texts put in needs escaping.
-    private func line(_ record: TestRecord, _ verdict: Verdict) -> Data {
-        func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
-        var members = [
-            "\"topic\":\"\(record.topic)\",\"partition\":\(record.partition),\"offset\":\(record.offset)",
-            "\"maxEventBytes\":\(record.maxEventBytes),\"repeatedHeader\":\(record.hasRepeatedCredentialHeader)",
-        ]
-        if let value = record.value { members.append("\"value\":\"\(base64(value))\"") }
-        if let timestamp = record.timestampMilliseconds { members.append("\"timestamp\":\(timestamp)") }
-        if let header = record.clientIDHeader { members.append("\"clientIDHeader\":\"\(header)\"") }
-        if let header = record.apiKeyHashHeader { members.append("\"apiKeyHashHeader\":\"\(header)\"") }
-        switch verdict {
-        case .refused(let refusal): members.append("\"reason\":\"\(refusal.reason.rawValue)\"")
-        case .accepted(let event):
-            members.append(
-                """
-                "event":{"client":"\(event.client)","keyHash":"\(event.keyHashHex)","eventID":"\(event.eventID)",\
-                "timestamp":\(event.timestampMilliseconds),"eventName":"\(base64(event.eventName))",\
-                "userID":"\(base64(event.userID))","sessionID":"\(base64(event.sessionID))",\
-                "eventProperties":"\(base64(event.eventProperties))","extraFields":"\(base64(event.extraFields))"}
-                """)
-        }
-        return Data(("{" + members.joined(separator: ",") + "}\n").utf8)
+extension FuzzInput {
+    /// The seeds, one file each, and what was found, one line of base64 each.
+    fileprivate static func corpus() throws -> [FuzzInput] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../Fuzzing/Corpus").standardizedFileURL
+        let seeds = try FileManager.default.contentsOfDirectory(
+            at: folder.appendingPathComponent("seeds"), includingPropertiesForKeys: nil)
+        let found = try String(contentsOf: folder.appendingPathComponent("found.b64"), encoding: .ascii)
+        return try seeds.sorted { $0.path < $1.path }.map { FuzzInput(Array(try Data(contentsOf: $0))) }
+            + found.split(separator: "\n").map { line in
+                FuzzInput(Array(try #require(Data(base64Encoded: String(line)), "no base64: \(line)")))
+            }
+    }
+}
+
+extension TestRecord {
+    fileprivate init(_ input: FuzzInput) {
+        self.init(value: input.value.isEmpty ? nil : Array(input.value))
+        topic = FuzzInput.topic
+        partition = input.partition
+        offset = input.offset
+        timestampMilliseconds = input.timestampMilliseconds
+        clientIDHeader = input.headers.clientID
+        apiKeyHashHeader = input.headers.keyHash
+        hasRepeatedCredentialHeader = input.headers.isRepeated
+        maxEventBytes = input.maxEventBytes
     }
 }

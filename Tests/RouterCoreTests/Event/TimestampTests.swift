@@ -174,9 +174,33 @@ import Testing
         where other.subtractingReportingOverflow(record).overflow {
             #expect(!range.contains(other))
         }
-        let event = TestRecord.event().with { $0.timestampMilliseconds = record }.judged().event
-        #expect(event?.timestampMilliseconds == record)
+        let verdict = TestRecord.event().with { $0.timestampMilliseconds = record }.judged()
+        if TimestampRange.isStorable(record) {
+            #expect(verdict.event?.timestampMilliseconds == record)
+        } else {
+            #expect(verdict.reason == .timestampOutOfRange)
+        }
         _ = TestRecord.event("\"timestamp\":0").with { $0.timestampMilliseconds = record }.judged()
+    }
+
+    /// DateTime64(3) holds 1900 to 2299. A record's own time beyond it has no place in `received_at`, whatever the event
+    /// says; an event's time beyond it has none in `event_timestamp`, although the record's is near.
+    @Test func nothingThatTheColumnsCannotHold() throws {
+        let first = try #require(Self.rfc3339("1900-01-01T00:00:00Z") as Int64?)
+        let last = try #require(Self.rfc3339("2299-12-31T23:59:59.999Z") as Int64?)
+        for (record, own, isAccepted) in [
+            (first, nil, true), (first - 1, nil, false), (last, nil, true), (last + 1, nil, false),
+            (1_769_860_800_000_000, nil, false), (1_769_860_800_000_000, "2026-01-31T12:00:00Z", false),
+            (last + 1, "2299-12-31T23:59:59.999Z", false), (last, "2299-12-31T23:59:59.999Z", true),
+            (last, "2300-01-01T00:00:00Z", false), (first, "1899-12-31T23:59:59.999Z", false),
+            (first, "1900-01-01T00:00:00Z", true), (first - 1, "1900-01-01T00:00:00Z", false),
+        ] as [(Int64, String?, Bool)] {
+            let event = own.map { TestRecord.event("\"timestamp\":\"\($0)\"") } ?? TestRecord.event()
+            let verdict = event.with { $0.timestampMilliseconds = record }.judged()
+            #expect(verdict.reason == (isAccepted ? nil : .timestampOutOfRange), "\(record) \(own ?? "")")
+        }
+        let detail = try #require(TestRecord.event().with { $0.timestampMilliseconds = last + 1 }.judged().detail)
+        #expect(detail.contains("record's own timestamp") && detail.contains("1900 to 2299"))
     }
 
     // MARK: The calendar

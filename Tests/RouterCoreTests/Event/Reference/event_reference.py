@@ -24,6 +24,8 @@ sys.set_int_max_str_digits(0)
 
 MAX_DEPTH = 512
 DAY = 86_400_000
+# What DateTime64(3) holds.
+START_1900, START_2300 = -2_208_988_800_000, 10_413_792_000_000
 KNOWN = ["client_id", "api_key_hash", "event_name", "event_id", "user_id", "session_id", "timestamp", "event_properties"]
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 HASH_FORM = re.compile(r"[0-9a-fA-F]{64}")
@@ -159,8 +161,9 @@ def epoch(number):
 
 def years_before(milliseconds, years):
     days, rest = divmod(milliseconds, DAY)
+    cycles, days = divmod(days, 146_097)
     moment = datetime.date(1970, 1, 1) + datetime.timedelta(days)
-    year = moment.year - years
+    year = moment.year + 400 * cycles - years
     return day_number(year, moment.month, min(moment.day, days_in_month(year, moment.month))) * DAY + rest
 
 
@@ -245,7 +248,8 @@ def judge(case, payload):
     properties = once("event_properties")
     if properties is not None and not isinstance(properties, Members):
         raise Refused("invalid_field")
-    if milliseconds is None or not low <= milliseconds <= high:
+    storable = all(START_1900 <= each < START_2300 for each in (milliseconds, record) if each is not None)
+    if milliseconds is None or not low <= milliseconds <= high or not storable:
         raise Refused("timestamp_out_of_range")
     return {
         "client": client,

@@ -1,0 +1,1 @@
+../../RouterCoreTests/Event/FuzzInput.swift
