@@ -5,7 +5,7 @@ PYTHON := .dev/venv/bin/python
 JOBS ?=
 SWIFT_FLAGS := $(if $(JOBS),-j $(JOBS))
 
-.PHONY: help setup build demo run test test-unit test-front test-integration lint clean
+.PHONY: help setup build demo run test test-unit test-fuzz test-front test-integration lint clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +23,13 @@ run: build ## Keep a router running against the development stack, until Ctrl-C
 	@dev/stack up
 	@set -a; source <(dev/stack env); set +a; exec .build/release/router run
 
-test: lint test-unit test-front test-integration ## Everything that CI runs
+test: lint test-unit test-fuzz test-front test-integration ## Everything that CI runs
 
 test-unit: setup ## Tests in Swift
 	dev/test-unit $(SWIFT_FLAGS)
+
+test-fuzz: setup ## Some seconds of fuzzing the decoder; dev/fuzz for more
+	@dev/fuzz --runs 50000
 
 test-front: setup ## Tests of the development stack: dev/clickhouse-front, dev/stack, dev/lint
 	$(PYTHON) -m pytest -q -p no:cacheprovider Tests/FrontTests Tests/StackTests

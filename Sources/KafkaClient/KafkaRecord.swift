@@ -30,7 +30,9 @@ public struct KafkaRecord {
     public var timestampMilliseconds: Int64? {
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &type)
-        return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? nil : timestamp
+        // rd_kafka_message_timestamp(3): "or -1 if the timestamp is not available". A producer that sent none has written
+        // that -1 (NO_TIMESTAMP) into the record itself, and librdkafka then says "create time" of it.
+        return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp == -1 ? nil : timestamp
     }
 
     public var topicID: KafkaTopicID { KafkaTopicID(address: UInt(bitPattern: message.pointee.rkt)) }

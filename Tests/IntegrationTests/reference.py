@@ -23,6 +23,8 @@ KNOWN = (
     "client_id", "api_key_hash", "event_name", "event_id", "user_id", "session_id", "timestamp", "event_properties",
 )
 DAY_MS = 86_400_000
+STORABLE_MS = range(-2_208_988_800_000, 10_413_792_000_000)
+"""What a DateTime64(3) column holds: the years 1900 to 2299."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,9 @@ def milliseconds(value):
 
 def check_range(event_ms, record_ms):
     """Five years back, one day ahead. Whether a year is a calendar's or 365.25 days is left open: within three days
-    of that edge nothing is claimed."""
+    of that edge nothing is claimed. Beyond what the columns hold no time is in range, the record's own included."""
+    if event_ms not in STORABLE_MS or record_ms not in STORABLE_MS:
+        raise Refused("timestamp_out_of_range")
     record = datetime.fromtimestamp(record_ms // 1000, timezone.utc).replace(day=1)
     day = datetime.fromtimestamp(record_ms // 1000, timezone.utc).day
     earliest = int((record.replace(year=record.year - 5) + timedelta(days=day - 1)).timestamp()) * 1000
