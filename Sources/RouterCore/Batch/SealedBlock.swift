@@ -46,6 +46,23 @@ public final class SealedBlock: @unchecked Sendable {
         return Int64(littleEndian: rows.sourceOffset.bytes.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
     }
 
+    /// The record's own timestamp; nil when the block has no such row.
+    public func receivedAtMilliseconds(ofRow row: Int) -> Int64? {
+        guard row >= 0, row < rowCount else { return nil }
+        return Int64(littleEndian: rows.receivedAt.bytes.loadUnaligned(fromByteOffset: row * 8, as: Int64.self))
+    }
+
+    /// The rows whose offset *and* time are among `origins`, ascending.
+    public func rows(atOrigins origins: [(offset: Int64, receivedAtMilliseconds: Int64)]) -> [Int32] {
+        if origins.isEmpty { return [] }
+        let wanted = Dictionary(grouping: origins, by: \.offset)
+        return (0..<rowCount).compactMap { row in
+            guard let offset = offset(ofRow: row), let time = receivedAtMilliseconds(ofRow: row) else { return nil }
+            let isHeld = wanted[offset]?.contains { $0.receivedAtMilliseconds == time } ?? false
+            return isHeld ? Int32(row) : nil
+        }
+    }
+
     /// The lowest offset and one past the highest; nil for a block without rows.
     public var offsetRange: Range<Int64>? {
         guard let first = offset(ofRow: 0), let last = offset(ofRow: rowCount - 1) else { return nil }

@@ -73,16 +73,19 @@ struct BlockDelivery {
     private let isRedo: Bool
     private var readBackRefusals = 0
 
-    /// - Parameter openCircuit: the refusal for its rows when the client's circuit is open already.
-    init(rowCount: Int, isRedo: Bool, openCircuit: Refusal?, limits: DeliveryLimits) {
+    /// - Parameters:
+    ///   - isRedo: an insert of the batch, with its token, may have been sent by a life before.
+    ///   - mayBeHeld: the table may hold some of its rows under the ids of other batches.
+    ///   - openCircuit: the refusal for its rows when the client's circuit is open already.
+    init(rowCount: Int, isRedo: Bool, mayBeHeld: Bool = false, openCircuit: Refusal?, limits: DeliveryLimits) {
         remaining = RowSet(all: rowCount)
         pieces = [Piece(rows: remaining, token: .batch, mayRepeatToken: isRedo)]
         self.isRedo = isRedo
         splitInsertsLeft = limits.maxSplitInserts
         givingUp = openCircuit
-        hasBeenSent = isRedo
+        hasBeenSent = isRedo || mayBeHeld
         step = .insert
-        if isRedo {
+        if isRedo || mayBeHeld {
             // An insert of the life before may still be under way.
             outcomeIsUnknown = true
             step = .askQuiet

@@ -9,7 +9,8 @@ struct CommitLane {
     /// A commit is wanted though nothing changed: to renew the lease.
     private var isRenewal = false
 
-    init(durable: PartitionState) {
+    /// - Parameter durable: what the broker holds; nil where that is not what is wanted, so that it is committed at once.
+    init(durable: PartitionState?) {
         self.durable = durable
     }
 

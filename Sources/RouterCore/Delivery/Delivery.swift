@@ -55,7 +55,8 @@ public struct Delivery {
 
     private mutating func take(_ event: DeliveryEvent) {
         switch event {
-        case .assigned(let partition, let state): recover(partition, state)
+        case .assigned(let partition, let state): recover(partition, state, isCommitted: true)
+        case .takenOver(let partition, let state): recover(partition, state, isCommitted: false)
         case .revoking(let revoked): drain(revoked)
         case .lost(let lost): for partition in lost { abandon(partition) }
         case .committed(let partition, let ticket, let answer): committed(partition, ticket, answer)

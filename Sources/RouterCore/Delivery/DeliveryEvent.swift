@@ -2,6 +2,8 @@
 public enum DeliveryEvent: Sendable {
     /// A partition is this member's; `state` is what the broker has committed for it, read after the assignment.
     case assigned(partition: Int32, state: PartitionState)
+    /// A partition is this member's, and starts at a state that the broker does not hold yet: it is committed first.
+    case takenOver(partition: Int32, state: PartitionState)
     /// A partition is to be given up: finish what is sealed, or abandon it, then `.release` says so.
     case revoking(partitions: [Int32])
     /// A partition is somebody else's already: nothing of it is valid.
@@ -71,6 +73,15 @@ public enum ReadBackAnswer: Sendable {
     case unknown
 }
 
+/// Which rows a read-back looks for.
+public enum ReadBackScope: Sendable, Equatable {
+    /// Those of the batch's own id: there can be no others.
+    case batch
+    /// Those of the same origin under any batch's id. Inserts that have been running since before
+    /// `sinceMilliseconds` may still add some.
+    case origin(sinceMilliseconds: Int64)
+}
+
 /// What the delivery machine asks the world to do.
 public enum DeliveryAction: Sendable {
     case commit(partition: Int32, state: PartitionState, ticket: UInt64)
@@ -83,8 +94,8 @@ public enum DeliveryAction: Sendable {
     /// `startBeforeMilliseconds`: past it the member's lease is over and the insert must not be sent any more.
     case insert(
         ticket: UInt64, batch: UUID128, client: ClientID, rows: RowSet, token: String, startBeforeMilliseconds: Int64)
-    case askQuiet(ticket: UInt64, batch: UUID128, client: ClientID)
-    case readBack(ticket: UInt64, batch: UUID128, client: ClientID)
+    case askQuiet(ticket: UInt64, batch: UUID128, client: ClientID, scope: ReadBackScope)
+    case readBack(ticket: UInt64, batch: UUID128, client: ClientID, scope: ReadBackScope)
     /// Rows that will not be inserted: their records become dead letters.
     case deadLetterRows(ticket: UInt64, batch: UUID128, client: ClientID, refusals: [(rows: RowSet, refusal: Refusal)])
     case probeServer(ticket: UInt64)

@@ -17,6 +17,8 @@ struct OutstandingBatch {
     let lo: Int64
     let hi: Int64
     let isRedo: Bool
+    /// Which rows of its records the tables may hold.
+    var scope = ReadBackScope.batch
     var stage: Stage
     /// Of the reading or the dead letters that are under way.
     var ticket: UInt64 = 0
@@ -38,7 +40,17 @@ struct PartitionChain {
     var chain: [UUID128] = []
     /// Where the next batch starts.
     var end: Int64
+    /// See `PartitionState.heldBelow`.
+    var heldBelow: Int64?
+    /// Since when this member holds the partition.
+    var assignedMilliseconds: Int64
     var lane: CommitLane
+
+    /// What a batch that starts at `lo` has to look for.
+    func scope(from lo: Int64) -> ReadBackScope {
+        guard let heldBelow, lo < heldBelow else { return .batch }
+        return .origin(sinceMilliseconds: assignedMilliseconds)
+    }
 }
 
 struct BlockKey: Hashable {

@@ -19,10 +19,16 @@ public struct PartitionState: Equatable, Sendable {
     /// The lo of the oldest incomplete batch, or where the next batch starts.
     public var offset: Int64
     public var batches: [Batch]
+    /// Where it is not known which batches were delivered from here on (the committed state was lost, or set by another
+    /// tool): offsets below this may have rows already, under batch ids that nobody knows any more. Batches that start
+    /// below it look for rows of the same *origin* before anything is inserted.
+    public var heldBelow: Int64?
 
-    public init(offset: Int64, batches: [Batch] = []) {
+    public init(offset: Int64, batches: [Batch] = [], heldBelow: Int64? = nil) {
         self.offset = offset
         self.batches = batches
+        // Nothing is left to look for: one state, one text.
+        self.heldBelow = heldBelow.flatMap { $0 > offset ? $0 : nil }
     }
 
     /// Where the chain ends and the next batch starts.
@@ -40,12 +46,19 @@ public enum PartitionStateError: Error, Equatable, Sendable {
     public var explanation: String {
         switch self {
         case .unknownVersion(let version):
-            "the committed metadata has version '\(version)', which this router does not know (it knows v1): "
+            "the committed metadata has version '\(Self.shown(version))', which this router does not know (it knows v1): "
                 + "run the version that wrote it, or a newer one"
         case .malformed(let text):
-            "the committed metadata starts like a router's but does not parse ('\(text)'): "
+            "the committed metadata starts like a router's but does not parse ('\(Self.shown(text))'): "
                 + "see which program commits to this group; nothing of this partition is touched until it is resolved"
         }
+    }
+}
+
+extension PartitionStateError {
+    /// Anyone who may commit to the group can write anything there: what steers a terminal is not repeated.
+    private static func shown(_ text: String) -> String {
+        String(text.unicodeScalars.map { (" "..."~").contains($0) ? Character($0) : "?" })
     }
 }
 
@@ -53,12 +66,13 @@ extension PartitionState {
     /// Kafka's limit on the metadata string, `offset.metadata.max.bytes`' default.
     public static let maxMetadataBytes = 4096
 
-    /// The string that is committed beside `offset`: `v1`, then a word per batch: `<id as 32 hex digits>:<length>`,
-    /// with a `c` behind it when the batch is complete. Lengths instead of offsets keep it short. A zero byte ends it:
+    /// The string that is committed beside `offset`: `v1`, then `h<heldBelow>` where that is set, then a word per batch:
+    /// `<id as 32 hex digits>:<length>`, with a `c` behind it when the batch is complete. Lengths instead of offsets keep it short. A zero byte ends it:
     /// librdkafka hands a reader the bytes and their number, and some of its bindings (Python's) take them for a C string
     /// and would read what happens to lie behind.
     public var metadata: String {
         var text = "v1"
+        if let heldBelow { text += " h\(heldBelow)" }
         var lo = offset
         for batch in batches {
             text += " \(batch.id.hex32):\(batch.hi - lo)"
@@ -72,13 +86,18 @@ extension PartitionState {
     static let maxWordBytes = 1 + 32 + 1 + 19 + 1
 
     /// Reads what was committed. No metadata at all (a broker that does not keep it, or a commit made by another tool)
-    /// is a state without batches: what is known is the offset.
+    /// is a state without batches: what is known is the offset. `StartDecision` tells that case from ours.
     public init(offset: Int64, metadata: String?) throws(PartitionStateError) {
         self.init(offset: offset)
         guard let metadata = metadata?.prefix(while: { $0 != "\0" }), !metadata.isEmpty else { return }
         var words = metadata.split(separator: " ", omittingEmptySubsequences: false)
         let version = words.removeFirst()
         guard version == "v1" else { throw .unknownVersion(String(version.prefix(32))) }
+        if let first = words.first, first.hasPrefix("h") {
+            guard let heldBelow = Self.number(first.dropFirst()) else { throw .malformed(String(first.prefix(64))) }
+            if heldBelow > offset { self.heldBelow = heldBelow }
+            words.removeFirst()
+        }
         var lo = offset
         for word in words {
             guard let batch = Self.batch(word, lo: lo) else { throw .malformed(String(word.prefix(64))) }
@@ -87,15 +106,17 @@ extension PartitionState {
         }
     }
 
+    private static func number(_ digits: Substring) -> Int64? {
+        digits.allSatisfy { $0.isASCII && $0.isNumber } ? Int64(digits) : nil
+    }
+
     private static func batch(_ word: Substring, lo: Int64) -> Batch? {
         let parts = word.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let id = UUID128(hex32: parts[0]) else { return nil }
         var digits = parts[1]
         let isComplete = digits.last == "c"
         if isComplete { digits.removeLast() }
-        guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let length = Int64(digits), length > 0 else {
-            return nil
-        }
+        guard let length = number(digits), length > 0 else { return nil }
         let (hi, overflow) = lo.addingReportingOverflow(length)
         guard !overflow else { return nil }
         return Batch(id: id, hi: hi, isComplete: isComplete)

@@ -1,15 +1,17 @@
 extension Delivery {
     /// A partition is this member's: its committed state names the batches that may have been inserted in part.
     /// They are redone beside normal work, which goes on at the chain's end.
-    mutating func recover(_ partition: Int32, _ state: PartitionState) {
+    mutating func recover(_ partition: Int32, _ state: PartitionState, isCommitted: Bool) {
         if partitions[partition] != nil { dropChain(partition) }
-        var chain = PartitionChain(end: state.end, lane: CommitLane(durable: state))
+        var chain = PartitionChain(
+            end: state.end, heldBelow: state.heldBelow, assignedMilliseconds: now,
+            lane: CommitLane(durable: isCommitted ? state : nil))
         var lo = state.offset
         var redo: [DeliveryAction] = []
         for entry in state.batches {
             batches[entry.id] = OutstandingBatch(
                 id: entry.id, partition: partition, lo: lo, hi: entry.hi, isRedo: true,
-                stage: entry.isComplete ? .complete : .reading)
+                scope: chain.scope(from: lo), stage: entry.isComplete ? .complete : .reading)
             chain.chain.append(entry.id)
             if !entry.isComplete {
                 let ticket = ticket()

@@ -11,15 +11,15 @@ extension Delivery {
     private mutating func startQuestions() {
         while questionTickets.count < limits.maxQuestionsInFlight, !waitingToAsk.isEmpty {
             let key = waitingToAsk.removeFirst()
-            guard let step = batches[key.batch]?.blocks[key.client]?.step else { continue }
+            guard let batch = batches[key.batch], let step = batch.blocks[key.client]?.step else { continue }
             guard step == .askQuiet || step == .readBack else { continue }
             let ticket = ticket()
             questionTickets[ticket] = key
             batches[key.batch]!.blocks[key.client]!.asked(ticket: ticket)
             actions.append(
                 step == .askQuiet
-                    ? .askQuiet(ticket: ticket, batch: key.batch, client: key.client)
-                    : .readBack(ticket: ticket, batch: key.batch, client: key.client))
+                    ? .askQuiet(ticket: ticket, batch: key.batch, client: key.client, scope: batch.scope)
+                    : .readBack(ticket: ticket, batch: key.batch, client: key.client, scope: batch.scope))
         }
     }
 

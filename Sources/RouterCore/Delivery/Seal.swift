@@ -8,9 +8,11 @@ extension Delivery {
         precondition(canSeal(partition), "the pipeline asks canSeal first")
         now = nowMilliseconds
         let lo = partitions[partition]!.end
+        let scope = partitions[partition]!.scope(from: lo)
         precondition(hi > lo, "a batch is never empty of offsets")
         batches[id] = OutstandingBatch(
-            id: id, partition: partition, lo: lo, hi: hi, isRedo: false, stage: .sealing, content: content)
+            id: id, partition: partition, lo: lo, hi: hi, isRedo: false, scope: scope, stage: .sealing,
+            content: content)
         partitions[partition]!.chain.append(id)
         partitions[partition]!.end = hi
         commitWhatChanged()
@@ -20,13 +22,13 @@ extension Delivery {
 
     /// What ought to be committed for a partition: past every complete batch at the front of its chain.
     func wantedState(_ chain: PartitionChain) -> PartitionState {
-        var state = PartitionState(offset: chain.end)
-        guard let first = chain.chain.first, let front = batches[first] else { return state }
-        state.offset = front.lo
-        state.batches = chain.chain.compactMap { id in
-            batches[id].map { .init(id: id, hi: $0.hi, isComplete: $0.stage == .complete) }
+        guard let first = chain.chain.first, let front = batches[first] else {
+            return PartitionState(offset: chain.end, heldBelow: chain.heldBelow)
         }
-        return state
+        let entries = chain.chain.compactMap { id in
+            batches[id].map { PartitionState.Batch(id: id, hi: $0.hi, isComplete: $0.stage == .complete) }
+        }
+        return PartitionState(offset: front.lo, batches: entries, heldBelow: chain.heldBelow)
     }
 
     /// Sends the state of every partition whose state differs from what the broker holds, one request at a time each.

@@ -22,7 +22,8 @@ extension Delivery {
         batches[id]!.unsettledBlocks = content.blocks.count
         for (client, rowCount) in content.blocks {
             batches[id]!.blocks[client] = BlockDelivery(
-                rowCount: rowCount, isRedo: batch.isRedo, openCircuit: circuits[client]?.refusal, limits: limits)
+                rowCount: rowCount, isRedo: batch.isRedo, mayBeHeld: batch.scope != .batch,
+                openCircuit: circuits[client]?.refusal, limits: limits)
         }
         if content.blocks.isEmpty { complete(id) }
         for (client, _) in content.blocks { enqueue(BlockKey(batch: id, client: client)) }

@@ -23,6 +23,37 @@ public enum ReadBack {
             settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
     }
 
+    /// The same question about rows under any batch's id. The answer is RowBinary: Int64 pairs of offset and
+    /// `received_at` in milliseconds, which is the record's own timestamp: where a topic was made anew, rows of its
+    /// former log have the same coordinates, and another time.
+    public static func originStatement(
+        database: String, topic: String, partition: Int32, offsets: Range<Int64>, maxExecutionSeconds: Int
+    ) -> DestinationStatement {
+        let table = Identifier.quoted(database) + "." + Identifier.quoted(DestinationStatement.eventsTable)
+        return DestinationStatement(
+            sql: """
+                SELECT source_offset, toUnixTimestamp64Milli(received_at) FROM \(table) \
+                WHERE source_topic = {topic:String} AND source_partition = {partition:Int32} \
+                AND source_offset >= {lo:Int64} AND source_offset < {hi:Int64} FORMAT RowBinary
+                """,
+            parameters: [
+                ("topic", topic), ("partition", String(partition)),
+                ("lo", String(offsets.lowerBound)), ("hi", String(offsets.upperBound)),
+            ],
+            settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
+    }
+
+    /// The answer to `originStatement`, in the server's order.
+    public static func origins(
+        _ body: [UInt8]
+    ) throws(RowBinaryError) -> [(offset: Int64, receivedAtMilliseconds: Int64)] {
+        var reader = RowBinaryReader(body)
+        var origins: [(Int64, Int64)] = []
+        origins.reserveCapacity(body.count / 16)
+        while !reader.isAtEnd { origins.append((try reader.readInt64(), try reader.readInt64())) }
+        return origins
+    }
+
     /// The offsets of the answer, in the server's order.
     public static func offsets(_ body: [UInt8]) throws(RowBinaryError) -> [Int64] {
         var reader = RowBinaryReader(body)
@@ -34,8 +65,9 @@ public enum ReadBack {
 
     /// How long an answer may be: every offset of the range once, and as much again, as a table that holds rows twice
     /// must not pass for an unreachable one.
-    public static func maxResponseBytes(_ offsets: Range<Int64>) -> Int {
-        let (bytes, overflow) = offsets.count.multipliedReportingOverflow(by: 16)
+    /// - Parameter rowBytes: 8 for offsets, 16 for origins.
+    public static func maxResponseBytes(_ offsets: Range<Int64>, rowBytes: Int = 8) -> Int {
+        let (bytes, overflow) = offsets.count.multipliedReportingOverflow(by: rowBytes * 2)
         return overflow ? maxAnswerBytes : min(max(bytes, 64 * 1024), maxAnswerBytes)
     }
 
@@ -61,10 +93,30 @@ public enum DestinationProbe {
     }
 
     /// How many queries about a block are still running (`CountAnswer`). Zero, and nothing of it will land any more.
-    public static func running(batch: UUID128, client: ClientID) -> DestinationStatement {
+    ///
+    /// With `sinceSeconds` inserts of any batch of the client count too that have been running at least so long.
+    public static func running(
+        batch: UUID128, client: ClientID, sinceSeconds: Double? = nil
+    ) -> DestinationStatement {
+        if let sinceSeconds {
+            return DestinationStatement(
+                sql: """
+                    SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String}) \
+                    OR (position(query_id, {client:String}) > 0 AND elapsed >= {since:Float64}) FORMAT RowBinary
+                    """,
+                parameters: [
+                    ("prefix", InsertStatement.queryIDPrefix(batch: batch, client: client)),
+                    ("client", "-\(client)-"), ("since", String(sinceSeconds)),
+                ],
+                settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
+        }
+        return running(prefix: InsertStatement.queryIDPrefix(batch: batch, client: client))
+    }
+
+    private static func running(prefix: String) -> DestinationStatement {
         DestinationStatement(
             sql: "SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String}) FORMAT RowBinary",
-            parameters: [("prefix", InsertStatement.queryIDPrefix(batch: batch, client: client))],
+            parameters: [("prefix", prefix)],
             settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
     }
 }

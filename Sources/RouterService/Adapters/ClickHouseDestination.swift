@@ -53,24 +53,34 @@ final class ClickHouseDestination {
         }
     }
 
-    func askQuiet(ticket: UInt64, batch: UUID128, client id: ClientID) {
-        let question = DestinationProbe.running(batch: batch, client: id)
+    func askQuiet(ticket: UInt64, batch: UUID128, client id: ClientID, scope: ReadBackScope) {
+        var sinceSeconds: Double?
+        if case .origin(let since) = scope {
+            sinceSeconds = Double(max(0, Clock.monotonicMilliseconds() - since)) / 1000
+        }
+        let question = DestinationProbe.running(batch: batch, client: id, sinceSeconds: sinceSeconds)
         submit(question, timeoutMilliseconds: DestinationProbe.maxExecutionSeconds * 1000) { answer in
             .quietAnswered(ticket: ticket, answer: Self.quietAnswer(answer))
         }
     }
 
-    func readBack(ticket: UInt64, block: SealedBatch.Block) {
+    func readBack(ticket: UInt64, block: SealedBatch.Block, scope: ReadBackScope) {
         let rows = block.rows
         guard let range = rows.offsetRange else { return }
         let origin = rows.origin
-        let question = ReadBack.statement(
-            database: block.database, batch: origin.batchID, topic: origin.topic, partition: origin.partition,
-            offsets: range, maxExecutionSeconds: maxExecutionSeconds)
+        let byOrigin = scope != .batch
+        let question =
+            byOrigin
+            ? ReadBack.originStatement(
+                database: block.database, topic: origin.topic, partition: origin.partition, offsets: range,
+                maxExecutionSeconds: maxExecutionSeconds)
+            : ReadBack.statement(
+                database: block.database, batch: origin.batchID, topic: origin.topic, partition: origin.partition,
+                offsets: range, maxExecutionSeconds: maxExecutionSeconds)
         var request = request(question, timeoutMilliseconds: maxExecutionSeconds * 1000 + Self.graceMilliseconds)
-        request.maxResponseBytes = ReadBack.maxResponseBytes(range)
+        request.maxResponseBytes = ReadBack.maxResponseBytes(range, rowBytes: byOrigin ? 16 : 8)
         client.submit(request) { [mailbox] answer in
-            mailbox.post(.delivery(.readBackAnswered(ticket: ticket, answer: Self.readBackAnswer(answer, rows))))
+            mailbox.post(.delivery(.readBackAnswered(ticket: ticket, answer: Self.readBackAnswer(answer, rows, byOrigin: byOrigin))))
         }
     }
 
@@ -135,11 +145,17 @@ final class ClickHouseDestination {
         }
     }
 
-    private static func readBackAnswer(_ answer: ClickHouseAnswer, _ rows: SealedBlock) -> ReadBackAnswer {
+    private static func readBackAnswer(
+        _ answer: ClickHouseAnswer, _ rows: SealedBlock, byOrigin: Bool
+    ) -> ReadBackAnswer {
         switch answer {
         case .acknowledged(let response):
-            guard let held = try? ReadBack.offsets(response.body) else { return .unknown }
-            return .held(RowSet(rows.rows(at: held)), offsets: rows.offsets)
+            let held =
+                byOrigin
+                ? (try? ReadBack.origins(response.body)).map { rows.rows(atOrigins: $0) }
+                : (try? ReadBack.offsets(response.body)).map { rows.rows(at: $0) }
+            guard let held else { return .unknown }
+            return .held(RowSet(held), offsets: rows.offsets)
         case .exception(let exception):
             // 60 no such table, 81 no such database: there is nothing that could hold a row.
             if exception.code == 60 || exception.code == 81 { return .missing(offsets: rows.offsets) }

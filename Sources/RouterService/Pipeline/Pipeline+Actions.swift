@@ -25,11 +25,11 @@ extension Pipeline {
             guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "insert") }
             destination.insert(
                 ticket: ticket, block: block, rows: rows, token: token, startBeforeMilliseconds: startBefore)
-        case .askQuiet(let ticket, let batch, let client):
-            destination.askQuiet(ticket: ticket, batch: batch, client: client)
-        case .readBack(let ticket, let batch, let client):
+        case .askQuiet(let ticket, let batch, let client, let scope):
+            destination.askQuiet(ticket: ticket, batch: batch, client: client, scope: scope)
+        case .readBack(let ticket, let batch, let client, let scope):
             guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "read-back") }
-            destination.readBack(ticket: ticket, block: block)
+            destination.readBack(ticket: ticket, block: block, scope: scope)
         case .deadLetterRows(let ticket, let batch, let client, let refusals):
             deadLetterRows(ticket, batch, client, refusals)
         case .probeServer(let ticket):

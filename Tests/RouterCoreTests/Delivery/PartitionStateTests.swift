@@ -36,6 +36,19 @@ struct PartitionStateTests {
                 == "v1 4be10000000000010000000000000007:200 91acffffffffffffffffffffffffffff:150c\0")
     }
 
+    @Test("Below which offset rows may be held already survives too, until the offset is past it")
+    func heldBelow() throws {
+        let batches = [PartitionState.Batch(id: Self.a, hi: 5200, isComplete: false)]
+        for state in [
+            PartitionState(offset: 5000, heldBelow: 9000), PartitionState(offset: 5000, batches: batches, heldBelow: 5001),
+        ] {
+            #expect(try PartitionState(offset: state.offset, metadata: state.metadata) == state)
+        }
+        #expect(PartitionState(offset: 5000, heldBelow: 9000).metadata == "v1 h9000\0")
+        #expect(PartitionState(offset: 5000, heldBelow: 5000) == PartitionState(offset: 5000))
+        #expect(try PartitionState(offset: 9000, metadata: "v1 h9000") == PartitionState(offset: 9000))
+    }
+
     @Test("No metadata is a state without batches", arguments: [nil, "", "\0", "v1", "v1\0"])
     func empty(_ text: String?) throws {
         #expect(try PartitionState(offset: 7, metadata: text) == PartitionState(offset: 7))
@@ -51,7 +64,8 @@ struct PartitionStateTests {
         arguments: [
             "v1 ", "v1  ", "v1 abc", "v1 4be10000000000010000000000000007", "v1 4be10000000000010000000000000007:",
             "v1 4be10000000000010000000000000007:0", "v1 4be10000000000010000000000000007:-5",
-            "v1 4be10000000000010000000000000007:1x", "v1 4be1000000000001000000000000000:1",
+            "v1 4be10000000000010000000000000007:1x", "v1 4be1000000000001000000000000000:1", "v1 h", "v1 hx", "v1 h-5", "v1 h5 h6",
+            "v1 4be10000000000010000000000000007:5 h9",
             "v1 4be10000000000010000000000000007:99999999999999999999", "v1 4be10000000000010000000000000007:1:2",
             "v1 4be10000000000010000000000000007:9223372036854775807 4be10000000000010000000000000007:1",
         ])

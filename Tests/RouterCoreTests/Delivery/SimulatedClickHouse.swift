@@ -24,7 +24,8 @@ struct SimulatedClickHouse {
     var batchOfRow: [Key: Set<UUID128>] = [:]
     /// When each token was last used.
     var tokens: [Token: Int64] = [:]
-    var running: [UInt64: UUID128] = [:]
+    /// Inserts under way: of which batch, and since when.
+    var running: [UInt64: (batch: UUID128, since: Int64)] = [:]
     var isAway = false
     var broken: Set<ClientID> = []
 

@@ -53,6 +53,18 @@ extension Simulation {
         heartbeat(number, after: 500)
     }
 
+    /// The group's state of a partition is lost while no member runs, and a person lets it go on further back: rows from
+    /// there on are known by their origin only.
+    mutating func commitsVanish() {
+        for number in 0..<2 { crash(number) }
+        guard let partition = Self.partitions.randomElement(using: &random), let state = committed[partition] else {
+            return
+        }
+        takenOver += 1
+        committed[partition] = PartitionState(
+            offset: random.upTo(state.offset), heldBelow: Int64(log[partition]!.count))
+    }
+
     mutating func heartbeat(_ number: Int, after delay: Int64) {
         guard let life = members[number]?.life else { return }
         after(delay) { world in

@@ -66,8 +66,9 @@ extension Simulation {
             case .settleDeadLetters(let ticket, let batch): settle(number, life, ticket, batch)
             case .insert(let ticket, let batch, let client, let rows, let token, let before):
                 insert(number, life, ticket, batch, client, rows, token, before)
-            case .askQuiet(let ticket, let batch, _): askQuiet(number, life, ticket, batch)
-            case .readBack(let ticket, let batch, let client): readBack(number, life, ticket, batch, client)
+            case .askQuiet(let ticket, let batch, _, let scope): askQuiet(number, life, ticket, batch, scope)
+            case .readBack(let ticket, let batch, let client, let scope):
+                readBack(number, life, ticket, batch, client, scope)
             case .deadLetterRows(let ticket, let batch, let client, let refusals):
                 deadLetterRows(number, life, ticket, batch, client, refusals)
             case .probeServer(let ticket):
@@ -139,7 +140,7 @@ extension Simulation {
                     number, life,
                     .insertAnswered(ticket: ticket, answer: .unknown(message: "refused", mayHaveReachedServer: false)))
             }
-            world.clickHouse.running[query] = id
+            world.clickHouse.running[query] = (id, world.now)
             let takes = world.random.percent(90) ? world.random.upTo(150) : world.random.upTo(1_900)
             world.after(takes) { world in
                 world.clickHouse.running[query] = nil
@@ -164,12 +165,17 @@ extension Simulation {
         }
     }
 
-    mutating func askQuiet(_ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128) {
+    mutating func askQuiet(
+        _ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128, _ scope: ReadBackScope
+    ) {
         after(random.upTo(50)) { world in
             var answer = QuietAnswer.quiet
             if world.clickHouse.isAway {
                 answer = .unknown
-            } else if world.clickHouse.running.values.contains(id) {
+            } else if world.clickHouse.running.values.contains(where: { query in
+                if case .origin(let since) = scope, query.since <= since { return true }
+                return query.batch == id
+            }) {
                 answer = .running
             }
             world.answer(number, life, .quietAnswered(ticket: ticket, answer: answer))
@@ -177,16 +183,18 @@ extension Simulation {
     }
 
     mutating func readBack(
-        _ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128, _ client: ClientID
+        _ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128, _ client: ClientID, _ scope: ReadBackScope
     ) {
         guard let rows = members[number]?.batches[id]?.rows[client] else { return }
+        let byOrigin = scope != .batch && mutation != .forgetsOrigins
         after(random.upTo(50)) { world in
             var answer = ReadBackAnswer.unknown
             if !world.clickHouse.isAway {
                 var held: [Int32] = []
                 for (index, row) in rows.enumerated() where world.mutation != .noReadBack {
                     let key = SimulatedClickHouse.Key(client: client, partition: row.partition, offset: row.offset)
-                    if world.clickHouse.batchOfRow[key]?.contains(id) == true { held.append(Int32(index)) }
+                    let batches = world.clickHouse.batchOfRow[key] ?? []
+                    if byOrigin ? !batches.isEmpty : batches.contains(id) { held.append(Int32(index)) }
                 }
                 answer = .held(RowSet(held), offsets: rows.map(\.offset))
             }

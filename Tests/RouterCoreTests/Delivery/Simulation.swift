@@ -2,7 +2,7 @@ import RouterCore
 
 /// Ways to break the protocol on purpose: the simulation has to see every one of them.
 enum Mutation: CaseIterable {
-    case noIntent, noRedo, noReadBack, deadLettersDropped, ignoresMissedGeneration
+    case noIntent, noRedo, noReadBack, deadLettersDropped, ignoresMissedGeneration, forgetsOrigins
 }
 
 /// Two members, two partitions, one group, one ClickHouse, and everything that goes wrong between them.
@@ -41,6 +41,7 @@ struct Simulation {
     var lastBatch: UInt64 = 0
     var isHealed = false
     var redoneBatches = 0
+    var takenOver = 0
 
     init(seed: UInt64, mutation: Mutation? = nil) {
         random = SeededGenerator(seed: seed)
@@ -129,7 +130,7 @@ struct Simulation {
     mutating func trouble() {
         guard !isHealed else { return }
         let number = random.number(1)
-        switch random.number(11) {
+        switch random.number(12) {
         case 0, 1: crash(number)
         case 2: members[number]?.frozenUntil = now + random.upTo(Self.sessionTimeoutMilliseconds * 2)
         case 3: clickHouse.isAway.toggle()
@@ -141,6 +142,7 @@ struct Simulation {
             suspended.formSymmetricDifference([client])
         case 6: rebalance()
         case 7: evict(number)
+        case 11: commitsVanish()
         case 8: clickHouse.forgetTokens(usedBefore: now - 2 * Self.sessionTimeoutMilliseconds)
         default: break
         }

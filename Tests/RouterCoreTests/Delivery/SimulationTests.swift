@@ -9,13 +9,16 @@ struct SimulationTests {
     @Test("Nothing is lost and nothing is doubled, whatever goes wrong")
     func exact() {
         var redone = 0
+        var takenOver = 0
         for seed in 1...Self.runs {
             var simulation = Simulation(seed: seed)
             let faults = simulation.run(milliseconds: 20_000)
             redone += simulation.redoneBatches
+            takenOver += simulation.takenOver
             #expect(faults.isEmpty, "seed \(seed): \(faults.prefix(5))")
             if !faults.isEmpty { return }
         }
+        #expect(takenOver > 100, "too few lost states: \(takenOver)")
         #expect(redone > 300, "the trouble did not make enough redoing: \(redone)")
     }
 
