@@ -66,6 +66,9 @@ let package = Package(
             resources: [.embedInCode("Schemas")],
             swiftSettings: strict),
 
+        // The tripwire, accepted offsets and losses in Postgres: used by service and operations alike.
+        .target(name: "OffsetStore", dependencies: ["RouterCore", "PostgresClient"], swiftSettings: strict),
+
         // Settings as the adapters take them, and the topics that the settings name: used by service and operations alike.
         .target(
             name: "RouterConnections",
@@ -78,7 +81,8 @@ let package = Package(
         .target(
             name: "RouterService",
             dependencies: [
-                "RouterCore", "KafkaClient", "ClickHouseClient", "PostgresClient", "ClientStore", "RouterDatabase",
+                "RouterCore", "KafkaClient", "ClickHouseClient", "PostgresClient", "ClientStore", "OffsetStore",
+                "RouterDatabase",
                 "RouterConfiguration", "RouterConnections",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -95,7 +99,7 @@ let package = Package(
             name: "RouterOperations",
             dependencies: [
                 "RouterCore", "KafkaClient", "ClickHouseClient", "ClickHouseNative", "PostgresClient", "RedisClient",
-                "ClientStore", "RouterDatabase", "RouterConfiguration", "RouterConnections", "CCurl",
+                "ClientStore", "OffsetStore", "RouterDatabase", "RouterConfiguration", "RouterConnections", "CCurl",
                 .product(name: "Logging", package: "swift-log"),
             ],
             // A link to clickhouse/schemas: the program carries the files, and works from any folder.
@@ -143,7 +147,7 @@ let package = Package(
             name: "RouterOperationsTests",
             dependencies: [
                 "RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient",
-                .product(name: "Logging", package: "swift-log"),
+                "OffsetStore", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -38,6 +38,7 @@ public enum DatabaseVersions {
         DatabaseVersion("01_clients", PackageResources._1_clients_sql),
         DatabaseVersion("02_schema_versions", PackageResources._2_schema_versions_sql),
         DatabaseVersion("03_partition_progress", PackageResources._3_partition_progress_sql),
+        DatabaseVersion("04_offset_acceptances", PackageResources._4_offset_acceptances_sql),
         DatabaseVersion("11_pauses", PackageResources._1_pauses_sql),
         record,
     ]

@@ -133,6 +133,8 @@ public final class RouterService: Sendable {
                 max(queueBytes / 8 * PipelineLimits.kafkaFetchEighths, settings.limits.maxEventBytes)),
             // Tells when the log's end is reached, also where the last offsets hold no record.
             "enable.partition.eof": "true",
+            // How soon added partitions are found; the default is five minutes.
+            "topic.metadata.refresh.interval.ms": "30000",
         ]
         // What the operator sets wins.
         return ours.merging(settings.kafkaGroupProperties)

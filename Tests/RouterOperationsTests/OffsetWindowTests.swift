@@ -86,4 +86,24 @@ import Testing
         #expect(window.misplaced.count == OffsetWindow.maxMisplaced)
         #expect(window.misplacedCount == OffsetWindow.maxMisplaced + 1)
     }
+
+    @Test func whereTimesAreComparedARowOfAFormerLogIsNone() {
+        for compares in [false, true] {
+            var window = OffsetWindow(0..<4, comparesTimes: compares)
+            for offset in 0..<3 as Range<Int64> {
+                window.addRecord(offset: offset, owner: .client(0), timeMilliseconds: offset == 2 ? nil : 100 + offset)
+            }
+            // Its own row and an older one; only an older one, in another client's database; a record without a time.
+            for (offset, time, database) in [(0, 100, 0), (0, 7, 0), (1, 7, 5), (2, 7, 0)] as [(Int64, Int64, Int)] {
+                window.addRow(
+                    offset: offset, database: database, databaseClient: database, rowClient: database,
+                    timeMilliseconds: time)
+            }
+            let verdicts = Self.verdicts(window)
+            #expect(verdicts.map(\.isDelivered) == [true, false, true])
+            #expect(verdicts.map(\.isDoubled) == [!compares, false, false])
+            #expect(window.rowsOfFormerLog == (compares ? 2 : 0))
+            #expect(window.misplacedCount == (compares ? 0 : 1))
+        }
+    }
 }

@@ -72,6 +72,7 @@ extension AuditReport {
         func add(_ count: Int, _ text: String) { if count > 0 { lines.append("\(count.grouped) \(text)") } }
         add(totals.deliveredAndDeadLettered, "offsets have a row and a dead letter; they count as delivered")
         add(Int(clamping: totals.beyondRetention), "offsets are beyond retention and cannot be judged")
+        add(totals.rowsOfFormerLog, "rows are of the log that the topic had before it was made anew: not judged")
         add(totals.rowsWithoutRecord, "rows are of records that Kafka no longer has (compaction)")
         add(unjudged.rowsInFlight, "rows are at or past the committed offset: not judged")
         add(unjudged.deadLettersInFlight, "dead letters are at or past the committed offset: not judged")
@@ -82,7 +83,8 @@ extension AuditReport {
 
     public var verdict: String {
         let judged = "\(totals.readable.grouped) readable offsets below the committed ones"
-        let parts = "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters"
+        let accepted = totals.accepted > 0 ? ", \(totals.accepted.grouped) given up by a person" : ""
+        let parts = "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters" + accepted
         return balanced
             ? "Balanced: \(judged): \(parts), none missing, none twice, none misplaced."
             : "NOT balanced: \(judged): \(parts), \(totals.missing.grouped) missing, \(totals.duplicated.grouped) twice, "

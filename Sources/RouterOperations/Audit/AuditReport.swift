@@ -49,11 +49,16 @@ public struct AuditReport: Encodable, Sendable {
         public var deliveredAndDeadLettered = 0
         /// Offsets below the log's start.
         public var beyondRetention: Int64 = 0
+        /// Neither a row nor a dead letter, and accepted by a person: not missing.
+        public var accepted = 0
+        /// Rows of the log that the topic had before it was made anew: they belong to no record that can be read.
+        public var rowsOfFormerLog = 0
         /// Rows of offsets whose record is gone (compaction).
         public var rowsWithoutRecord = 0
 
         enum CodingKeys: String, CodingKey {
-            case readable, delivered, missing, duplicated, misplaced
+            case readable, delivered, missing, duplicated, misplaced, accepted
+            case rowsOfFormerLog = "rows_of_former_log"
             case deadLettered = "dead_lettered"
             case deliveredAndDeadLettered = "delivered_and_dead_lettered"
             case beyondRetention = "beyond_retention"

@@ -1,5 +1,6 @@
 import ClientStore
 import KafkaClient
+import OffsetStore
 import RouterConfiguration
 import RouterCore
 
@@ -12,7 +13,17 @@ struct AuditRun {
         var extents: [RowExtent]
     }
 
+    /// What Postgres remembers of people's decisions and of what retention took.
+    struct Decided {
+        var acceptances: [OffsetRepository.Entry] = []
+        var losses: [OffsetRepository.Loss] = []
+    }
+
     private let settings: Settings
+    private let decided: Decided
+    /// Partitions that went on by a person's word: their topic may have been made anew, and then rows of its former log
+    /// have the same coordinates.
+    private let mayHaveFormerLog: Set<Int32>
     private let clients: [ClientRecord]
     private let numbers: [ClientID: Int]
     private let partitions: [AuditKafka.Partition]
@@ -25,7 +36,7 @@ struct AuditRun {
 
     init(
         settings: Settings, clients: [ClientRecord], onlyClient: Int?, partitions: [AuditKafka.Partition],
-        deadLetters: DeadLetterIndex, databases: AuditDatabases
+        deadLetters: DeadLetterIndex, databases: AuditDatabases, decided: Decided
     ) {
         self.settings = settings
         self.clients = clients
@@ -33,7 +44,10 @@ struct AuditRun {
         self.deadLetters = deadLetters
         source = databases
         numbers = Dictionary(clients.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { $1 })
-        tally = AuditTally(onlyClient: onlyClient)
+        tally = AuditTally(onlyClient: onlyClient, skips: AcceptedSkip.all(decided.acceptances))
+        self.decided = decided
+        mayHaveFormerLog = Set(
+            decided.acceptances.filter { $0.takenAtMilliseconds != nil }.map(\.acceptance.partition))
     }
 
     // MARK: Rows
@@ -91,10 +105,11 @@ struct AuditRun {
             while lo < partition.judged.upperBound {
                 let hi = min(lo + OffsetWindow.maxOffsets, partition.judged.upperBound)
                 progress("judging \(settings.kafka.rawTopic)/\(partition.id), offsets from \(lo.grouped)")
-                var window = OffsetWindow(lo..<hi)
+                var window = OffsetWindow(lo..<hi, comparesTimes: mayHaveFormerLog.contains(partition.id))
                 let place = TopicPartition(topic: settings.kafka.rawTopic, partition: partition.id)
                 try scan.read(place, lo..<hi) {
-                    window.addRecord(offset: $0.offset, owner: reader.owner(of: $0))
+                    window.addRecord(
+                        offset: $0.offset, owner: reader.owner(of: $0), timeMilliseconds: $0.timestampMilliseconds)
                 }
                 try await addRows(to: &window, partition.id)
                 tally.add(
@@ -112,9 +127,11 @@ struct AuditRun {
             let lo = max(window.range.lowerBound, extent.lowest)
             let hi = min(window.range.upperBound, extent.highest == .max ? .max : extent.highest + 1)
             guard lo < hi else { continue }
-            try await source.rows(database.name, partition, lo..<hi) { offset, client in
+            try await source.rows(database.name, partition, lo..<hi, withTimes: window.comparesTimes) {
+                offset, client, time in
                 window.addRow(
-                    offset: offset, database: number, databaseClient: database.client, rowClient: numbers[client])
+                    offset: offset, database: number, databaseClient: database.client, rowClient: numbers[client],
+                    timeMilliseconds: time)
             }
         }
     }
@@ -132,7 +149,8 @@ struct AuditRun {
             readable: total.readable, delivered: total.delivered, deadLettered: total.deadLettered,
             missing: total.missing, duplicated: total.duplicated, misplaced: tally.misplaced.total,
             deliveredAndDeadLettered: total.deliveredAndDeadLettered,
-            beyondRetention: partitions.reduce(0) { $0 + $1.low }, rowsWithoutRecord: total.rowsWithoutRecord)
+            beyondRetention: partitions.reduce(0) { $0 + $1.low }, accepted: total.accepted,
+            rowsOfFormerLog: total.rowsOfFormerLog, rowsWithoutRecord: total.rowsWithoutRecord)
         report.unjudged = unjudgedWithDeadLetters
         report.deadLetteredByReason = Dictionary(
             tally.byReason.map { (DeadLetterOrigin.name(ofReason: $0), $1) }, uniquingKeysWith: +)
@@ -142,7 +160,7 @@ struct AuditRun {
         report.misplaced = tally.misplaced.listed.map(offset)
         report.missingRuns = tally.missing.runs
         report.duplicatedRuns = tally.duplicated.runs
-        report.notes = notes + partitions.compactMap(note)
+        report.notes = notes + partitions.compactMap(note) + decidedNotes
         report.seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
         return report
     }
@@ -184,6 +202,16 @@ struct AuditRun {
         return AuditReport.Offset(
             topic: settings.kafka.rawTopic, partition: entry.partition, offset: entry.offset, clientID: clientID,
             database: entry.database.map { databases[$0].name })
+    }
+
+    private var decidedNotes: [String] {
+        let skips = tally.skips.values.joined().filter { $0.count > 0 }
+            .sorted { ($0.partition, $0.offsets.lowerBound) < ($1.partition, $1.offsets.lowerBound) }
+        let losses = decided.losses.map { loss in
+            "\(settings.kafka.rawTopic)/\(loss.partition): the \(loss.offsets.count.grouped) offsets \(loss.offsets.lowerBound) to "
+                + "\(loss.offsets.upperBound - 1) were removed by retention before they were delivered"
+        }
+        return skips.map { $0.note(topic: settings.kafka.rawTopic) } + losses
     }
 
     private func note(_ one: AuditKafka.Partition) -> String? {

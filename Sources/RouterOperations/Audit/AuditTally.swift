@@ -6,10 +6,13 @@ struct AuditTally: Sendable {
         var delivered = 0
         var deadLettered = 0
         var missing = 0
+        /// Neither a row nor a dead letter, and a person has accepted that.
+        var accepted = 0
         var duplicated = 0
         var misplaced = 0
         var deliveredAndDeadLettered = 0
         var rowsWithoutRecord = 0
+        var rowsOfFormerLog = 0
     }
 
     /// Only this client's records and database are judged; nil: all.
@@ -22,7 +25,13 @@ struct AuditTally: Sendable {
     private(set) var duplicated = OffsetList()
     private(set) var misplaced = OffsetList()
 
-    init(onlyClient: Int?) { self.onlyClient = onlyClient }
+    /// What people accepted to lose, by partition, and how much of it was found.
+    private(set) var skips: [Int32: [AcceptedSkip]]
+
+    init(onlyClient: Int?, skips: [AcceptedSkip] = []) {
+        self.onlyClient = onlyClient
+        self.skips = Dictionary(grouping: skips, by: \.partition)
+    }
 
     /// - Parameter databaseClients: whose each database is, by its number.
     mutating func add(
@@ -31,6 +40,7 @@ struct AuditTally: Sendable {
         var counts = Counts()
         counts.rows = window.rowCount
         counts.rowsWithoutRecord = window.rowsWithoutRecord
+        counts.rowsOfFormerLog = window.rowsOfFormerLog
         var letters: [(offset: Int64, reason: UInt8)] = []
         deadLetters.forEach(partition, in: window.range) { letters.append(($0, $1)) }
         var next = 0
@@ -77,6 +87,8 @@ struct AuditTally: Sendable {
             } else if let deadReason {
                 own.deadLettered = 1
                 byReason[deadReason, default: 0] += 1
+            } else if isAccepted(partition, verdict.offset) {
+                own.accepted = 1
             } else {
                 own.missing = 1
                 missing.add(OffsetList.Entry(partition: partition, offset: verdict.offset, owner: verdict.owner))
@@ -84,6 +96,12 @@ struct AuditTally: Sendable {
         }
         counts.add(own)
         if case .client(let number) = verdict.owner { byClient[number, default: Counts()].add(own) }
+    }
+
+    private mutating func isAccepted(_ partition: Int32, _ offset: Int64) -> Bool {
+        guard let index = skips[partition]?.firstIndex(where: { $0.offsets.contains(offset) }) else { return false }
+        skips[partition]?[index].count += 1
+        return true
     }
 
     private mutating func addMisplaced(
@@ -103,9 +121,11 @@ extension AuditTally.Counts {
         delivered += other.delivered
         deadLettered += other.deadLettered
         missing += other.missing
+        accepted += other.accepted
         duplicated += other.duplicated
         misplaced += other.misplaced
         deliveredAndDeadLettered += other.deliveredAndDeadLettered
         rowsWithoutRecord += other.rowsWithoutRecord
+        rowsOfFormerLog += other.rowsOfFormerLog
     }
 }

@@ -1,6 +1,7 @@
 import ClientStore
 import KafkaClient
 import Logging
+import OffsetStore
 import PostgresClient
 import RouterConfiguration
 import RouterConnections
@@ -30,20 +31,24 @@ public struct Auditor {
         let start = ContinuousClock.now
         defer { warehouse.shutdown() }
         progress("reading the clients")
-        let clients = try ClientRepository(try PostgresConnection(settings.postgresSettings)).list()
+        let postgres = try PostgresConnection(settings.postgresSettings)
+        let clients = try ClientRepository(postgres).list()
         let onlyClient = try client.map { try number(of: $0, clients) }
         let databases = AuditDatabases(warehouse: warehouse, topic: settings.kafka.rawTopic)
         try await warehouse.ask("SELECT 1 FORMAT RowBinary")
         let kafka = try AuditKafka(settings: settings, log: log)
         progress("reading the committed offsets")
         let partitions = try kafka.rawPartitions()
+        // After the committed offsets: what was taken before a commit is there.
+        let offsets = OffsetRepository(postgres, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
+        let decided = AuditRun.Decided(acceptances: try offsets.acceptances(), losses: try offsets.losses())
         let judged = Dictionary(partitions.map { ($0.id, $0.judged) }, uniquingKeysWith: { $1 })
         progress("reading the dead letters")
         let deadLetters = try kafka.deadLetters(judged: judged) { progress("reading the dead letters: \($0.grouped)") }
 
         var run = AuditRun(
             settings: settings, clients: clients, onlyClient: onlyClient, partitions: partitions,
-            deadLetters: deadLetters, databases: databases)
+            deadLetters: deadLetters, databases: databases, decided: decided)
         progress("looking at the databases")
         try await run.findRows()
         let scan = try PartitionScan(properties: settings.kafkaProperties, log: log.kafkaLog)

@@ -25,24 +25,34 @@ struct OffsetWindow: Sendable {
     private var owners: [UInt32]
     private var placed: OffsetBitmap
     private var doubled: OffsetBitmap
+    /// Each record's timestamp, where rows of a former log of the topic may have the same offsets; empty elsewhere.
+    private var times: [Int64]
+    private static let noTime = Int64.min
     private(set) var misplaced: [Misplaced] = []
     private(set) var misplacedCount = 0
     private(set) var rowCount = 0
     /// Rows of offsets that hold no record any more (compaction): their place cannot be judged.
     private(set) var rowsWithoutRecord = 0
+    /// Rows with another time than the record at their offset: of the log that the topic had before it was made anew.
+    private(set) var rowsOfFormerLog = 0
 
     /// How many misplaced rows a window remembers; more are counted.
     static let maxMisplaced = 10_000
 
-    init(_ range: Range<Int64>) {
+    /// - Parameter comparesTimes: a row belongs to a record only if it has its timestamp too.
+    init(_ range: Range<Int64>, comparesTimes: Bool = false) {
         self.range = range
+        times = comparesTimes ? [Int64](repeating: Self.noTime, count: range.count) : []
         owners = [UInt32](repeating: 0, count: range.count)
         placed = OffsetBitmap(count: range.count)
         doubled = OffsetBitmap(count: range.count)
     }
 
-    mutating func addRecord(offset: Int64, owner: Owner) {
+    var comparesTimes: Bool { !times.isEmpty }
+
+    mutating func addRecord(offset: Int64, owner: Owner, timeMilliseconds: Int64? = nil) {
         guard let index = index(offset) else { return }
+        if comparesTimes { times[index] = timeMilliseconds ?? Self.noTime }
         switch owner {
         case .nobody: owners[index] = 1
         case .client(let number): owners[index] = UInt32(number) + 2
@@ -53,8 +63,15 @@ struct OffsetWindow: Sendable {
     ///   - database: where the row was found, by its number; it comes back with the finding.
     ///   - databaseClient: whose database that is; nil when it is nobody's.
     ///   - rowClient: whose the row says to be in `client_id`; nil when that is no client.
-    mutating func addRow(offset: Int64, database: Int, databaseClient: Int?, rowClient: Int?) {
+    ///   - timeMilliseconds: its `received_at`.
+    mutating func addRow(
+        offset: Int64, database: Int, databaseClient: Int?, rowClient: Int?, timeMilliseconds: Int64? = nil
+    ) {
         guard let index = index(offset) else { return }
+        if comparesTimes, let timeMilliseconds, times[index] != Self.noTime, times[index] != timeMilliseconds {
+            rowsOfFormerLog += 1
+            return
+        }
         rowCount += 1
         let owner = owner(at: index)
         let isPlaced: Bool

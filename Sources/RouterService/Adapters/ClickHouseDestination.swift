@@ -80,7 +80,9 @@ final class ClickHouseDestination {
         var request = request(question, timeoutMilliseconds: maxExecutionSeconds * 1000 + Self.graceMilliseconds)
         request.maxResponseBytes = ReadBack.maxResponseBytes(range, rowBytes: byOrigin ? 16 : 8)
         client.submit(request) { [mailbox] answer in
-            mailbox.post(.delivery(.readBackAnswered(ticket: ticket, answer: Self.readBackAnswer(answer, rows, byOrigin: byOrigin))))
+            mailbox.post(
+                .delivery(
+                    .readBackAnswered(ticket: ticket, answer: Self.readBackAnswer(answer, rows, byOrigin: byOrigin))))
         }
     }
 

@@ -1,5 +1,6 @@
 import Dispatch
 import Logging
+import OffsetStore
 import PostgresClient
 import RouterCore
 import Synchronization
@@ -9,6 +10,7 @@ import Synchronization
 final class ProgressRecorder: Sendable {
     private struct State {
         var waiting: [Int32: Int64] = [:]
+        var losses: [(partition: Int32, offsets: Range<Int64>)] = []
         var isScheduled = false
     }
 
@@ -41,6 +43,12 @@ final class ProgressRecorder: Sendable {
         }
     }
 
+    /// Retention took these offsets before they were delivered. Written with the next progress.
+    func lost(partition: Int32, offsets: [Range<Int64>]) {
+        state.withLock { $0.losses += offsets.map { (partition, $0) } }
+        queue.async { [self] in write() }
+    }
+
     /// Writes what waits now: at the end of the service.
     func flush() {
         queue.sync { write() }
@@ -49,42 +57,27 @@ final class ProgressRecorder: Sendable {
     private func write() {
         let waiting = state.withLock { state in
             defer { state = State() }
-            return state.waiting
+            return state
         }
-        guard !waiting.isEmpty else { return }
+        guard !waiting.waiting.isEmpty || !waiting.losses.isEmpty else { return }
         do {
-            let connection = try PostgresConnection(settings)
-            for (partition, offset) in waiting {
-                try connection.execute(
-                    """
-                    INSERT INTO partition_progress (group_id, topic, partition, last_completed_offset, at)
-                    VALUES ($1, $2, $3::int, $4::bigint, now())
-                    ON CONFLICT (group_id, topic, partition) DO UPDATE
-                    SET last_completed_offset =
-                        greatest(partition_progress.last_completed_offset, excluded.last_completed_offset),
-                        at = now()
-                    """, [group, topic, String(partition), String(offset)])
-            }
+            let repository = try repository()
+            for loss in waiting.losses { try repository.noteLoss(loss.partition, loss.offsets) }
+            for (partition, offset) in waiting.waiting { try repository.raiseProgress(partition, to: offset) }
         } catch {
-            // Postgres away is no reason to stop; the next completion writes again.
+            // Postgres away is no reason to stop; the next completion writes again. A loss is noted once, and kept.
+            state.withLock { $0.losses = Array((waiting.losses + $0.losses).prefix(Self.maxLosses)) }
             log.debug("cannot note the progress", metadata: ["error": "\(error)"])
         }
     }
 
-    /// The last completed offset of each partition, as far as Postgres remembers.
-    func read() throws -> [Int32: Int64] {
-        let connection = try PostgresConnection(settings)
-        let result = try connection.query(
-            "SELECT partition, last_completed_offset FROM partition_progress WHERE group_id = $1 AND topic = $2",
-            [group, topic])
-        var offsets: [Int32: Int64] = [:]
-        for row in result.rows {
-            if let partition = row["partition"].flatMap({ Int32($0) }),
-                let offset = row["last_completed_offset"].flatMap({ Int64($0) })
-            {
-                offsets[partition] = offset
-            }
-        }
-        return offsets
+    /// Kept while Postgres is away; a partition loses one range at a time, so this is far more than there can be.
+    private static let maxLosses = 10_000
+
+    // MARK: - What is asked at the start
+
+    /// What Postgres knows of this group's offsets, over a connection of its own.
+    func repository() throws -> OffsetRepository {
+        OffsetRepository(try PostgresConnection(settings), group: group, topic: topic)
     }
 }

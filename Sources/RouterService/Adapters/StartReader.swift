@@ -1,5 +1,6 @@
 import Dispatch
 import KafkaClient
+import OffsetStore
 import RouterCore
 import Synchronization
 
@@ -37,21 +38,59 @@ final class StartReader: Sendable {
                 partitions.map { TopicPartition(topic: topic, partition: $0) },
                 timeoutMilliseconds: Self.timeoutMilliseconds)
             // Only a partition without a committed offset needs the tripwire, so Postgres may be away otherwise.
-            let remembered = committed.contains { $0.offset == nil } ? try progress.read() : [:]
+            let remembered = committed.contains { $0.offset == nil } ? try progress.repository().progress() : [:]
             var starts: [PartitionStart] = []
             for entry in committed {
                 if let error = entry.error { throw error }
                 let (low, high) = try queries.watermarks(
                     entry.partition, timeoutMilliseconds: Self.timeoutMilliseconds)
+                let found = entry.offset.map { ($0, entry.metadata) }
                 let decision = StartDecision.decide(
-                    committed: entry.offset.map { ($0, entry.metadata) },
-                    progressOffset: remembered[entry.partition.partition], low: low, high: high)
-                starts.append(
-                    PartitionStart(partition: entry.partition.partition, decision: decision, low: low, high: high))
+                    committed: found, progressOffset: remembered[entry.partition.partition]?.offset, low: low,
+                    high: high)
+                let start = PartitionStart(
+                    partition: entry.partition.partition, decision: decision, low: low, high: high)
+                starts.append(accepted(start, committed: found) ?? start)
             }
             return .success(starts)
         } catch {
             return .failure(StartFailure(message: "\(error)"))
+        }
+    }
+
+    /// A partition that would stand still, where a person has accepted an offset for just this situation.
+    private func accepted(_ start: PartitionStart, committed: (offset: Int64, metadata: String?)?) -> PartitionStart? {
+        guard case .stop(let reason) = start.decision else { return nil }
+        do {
+            let repository = try progress.repository()
+            guard
+                let waiting = try repository.acceptances().last(where: {
+                    $0.acceptance.partition == start.partition && $0.takenAtMilliseconds == nil
+                })?.acceptance
+            else { return nil }
+            let situation = OffsetSituation(
+                committed: committed, progressOffset: try repository.progress()[start.partition]?.offset)
+            var start = start
+            if let found = waiting.start(in: situation, low: start.low, high: start.high), try repository.take(waiting)
+            {
+                start.decision = .takeOver(found.state, lost: found.lost)
+                start.acceptance = waiting
+            } else {
+                start.decision = .stop(
+                    reason: reason + ". What \(waiting.acceptedBy) accepted was for another situation: accept again")
+            }
+            return start
+        } catch {
+            // It stands still anyhow, and is asked about again soon.
+            return nil
+        }
+    }
+
+    /// What was taken has had no effect: the partition went to somebody else meanwhile.
+    func giveBack(_ acceptances: [OffsetAcceptance]) {
+        guard !acceptances.isEmpty else { return }
+        queue.async { [self] in
+            for acceptance in acceptances { try? progress.repository().giveBack(acceptance) }
         }
     }
 

@@ -28,6 +28,8 @@ struct PartitionStart: Sendable {
     var decision: StartDecision
     var low: Int64
     var high: Int64
+    /// What a person accepted and this start has taken.
+    var acceptance: OffsetAcceptance?
 }
 
 struct StartFailure: Error {

@@ -7,6 +7,7 @@ struct Membership {
     var assigned: Set<Int32> = []
     /// Assigned, and standing still until a person decides: why.
     var stopped: [Int32: String] = [:]
+    var nextLookAtStoppedMilliseconds: Int64 = 0
     var hasJoined = false
 
     /// The assignment that waits for its committed offsets.

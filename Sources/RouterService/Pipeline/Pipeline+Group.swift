@@ -34,7 +34,10 @@ extension Pipeline {
     }
 
     func startsKnown(_ request: UInt64, _ result: Result<[PartitionStart], StartFailure>) {
-        guard request == membership.startRequest else { return }
+        guard request == membership.startRequest else {
+            starts.giveBack(((try? result.get()) ?? []).compactMap(\.acceptance))
+            return
+        }
         membership.isStartRequestOpen = false
         switch result {
         case .failure(let failure):
@@ -50,6 +53,8 @@ extension Pipeline {
                 let ours = found.filter { membership.assigned.contains($0.partition) }
                 begin(ours) { [consumer, topic] places in
                     for (partition, offset) in places {
+                        // One that stood still goes on.
+                        try consumer.resume([TopicPartition(topic: topic, partition: partition)])
                         try consumer.restart(TopicPartition(topic: topic, partition: partition), at: .at(offset))
                     }
                 }
@@ -59,55 +64,85 @@ extension Pipeline {
 
     private func begin(_ found: [PartitionStart], _ tell: ([(Int32, Int64)]) throws -> Void) {
         var places: [(Int32, Int64)] = []
-        var running: [(Int32, PartitionState)] = []
+        var running: [(partition: Int32, state: PartitionState, isCommitted: Bool)] = []
         let highs = Dictionary(found.map { ($0.partition, $0.high) }) { _, last in last }
         for start in found {
             switch start.decision {
             case .earliest:
-                running.append((start.partition, PartitionState(offset: start.low)))
+                running.append((start.partition, PartitionState(offset: start.low), true))
                 places.append((start.partition, start.low))
             case .resume(let state):
-                running.append((start.partition, state))
+                running.append((start.partition, state, true))
                 places.append((start.partition, max(state.end, start.low)))
             case .resumeAfterLoss(let state, let lost):
                 reportLoss(start.partition, lost)
-                running.append((start.partition, state))
+                running.append((start.partition, state, true))
+                places.append((start.partition, max(state.end, start.low)))
+            case .takeOver(let state, let lost):
+                reportTakeOver(start, state)
+                reportLoss(start.partition, lost)
+                running.append((start.partition, state, false))
                 places.append((start.partition, max(state.end, start.low)))
             case .stop(let reason):
+                let stoodStill = membership.stopped[start.partition] != nil
                 stopPartition(start.partition, reason)
-                places.append((start.partition, start.high))
+                if !stoodStill { places.append((start.partition, start.high)) }
             }
         }
         do {
             try tell(places)
         } catch {
             log.error("cannot start partitions", metadata: ["error": "\(error)"])
+            starts.giveBack(found.compactMap(\.acceptance))
             membership.startingOver.formUnion(found.map(\.partition))
             membership.startOverAtMilliseconds = monotonic + PipelineLimits.retryMilliseconds
             return
         }
         membership.assigned.formUnion(found.map(\.partition))
+        for (partition, _, _) in running { membership.stopped[partition] = nil }
         pause(Array(membership.stopped.keys))
-        for (partition, state) in running {
-            membership.stopped[partition] = nil
-            perform(delivery.handle(.assigned(partition: partition, state: state), nowMilliseconds: monotonic))
+        for (partition, state, isCommitted) in running {
+            let event: DeliveryEvent =
+                isCommitted
+                ? .assigned(partition: partition, state: state) : .takenOver(partition: partition, state: state)
+            perform(delivery.handle(event, nowMilliseconds: monotonic))
             intakes[partition] = PartitionIntake(
                 partition: partition, start: state.end, high: highs[partition] ?? state.end)
         }
     }
 
-    private func reportLoss(_ partition: Int32, _ lost: Range<Int64>) {
-        counts.lostToRetention += Int64(lost.count)
-        log.critical(
-            "records were deleted by retention before they were delivered",
-            metadata: [
-                "topic": "\(topic)", "partition": "\(partition)", "from": "\(lost.lowerBound)",
-                "to": "\(lost.upperBound)", "count": "\(lost.count)",
-            ])
+    private func reportLoss(_ partition: Int32, _ lost: [Range<Int64>]) {
+        progress.lost(partition: partition, offsets: lost)
+        for lost in lost {
+            counts.lostToRetention += Int64(lost.count)
+            metrics.lostToRetention.increment(by: lost.count)
+            log.critical(
+                "records were deleted by retention before they were delivered",
+                metadata: [
+                    "topic": "\(topic)", "partition": "\(partition)", "from": "\(lost.lowerBound)",
+                    "to": "\(lost.upperBound)", "count": "\(lost.count)",
+                ])
+        }
+    }
+
+    private func reportTakeOver(_ start: PartitionStart, _ state: PartitionState) {
+        var metadata: Logger.Metadata = [
+            "topic": "\(topic)", "partition": "\(start.partition)", "offset": "\(state.offset)",
+        ]
+        if let acceptance = start.acceptance {
+            metadata["accepted_by"] = "\(acceptance.acceptedBy)"
+            metadata["reason"] = "\(acceptance.reason)"
+            log.notice("partition goes on at an accepted offset", metadata: metadata)
+        } else {
+            log.notice(
+                "the committed offset has no state of a router beside it: going on there, and looking for rows that are there already",
+                metadata: metadata)
+        }
     }
 
     private func stopPartition(_ partition: Int32, _ reason: String) {
-        membership.stopped[partition] = reason
+        // It is asked about again and again, and told once.
+        guard membership.stopped.updateValue(reason, forKey: partition) != reason else { return }
         log.critical(
             "partition stands still until a person decides",
             metadata: ["topic": "\(topic)", "partition": "\(partition)", "reason": "\(reason)"])
@@ -226,6 +261,7 @@ extension Pipeline {
             membership.startingOver.insert(intake.partition)
             membership.startOverAtMilliseconds = monotonic
         }
+        lookAtStopped()
         guard let at = membership.startOverAtMilliseconds, at <= monotonic else { return }
         let ours = membership.startingOver.intersection(membership.assigned)
         if ours.isEmpty {
@@ -238,5 +274,16 @@ extension Pipeline {
             membership.startingOver = []
             askForStarts(ours.sorted())
         }
+    }
+
+    /// A person may have accepted an offset for a partition that stands still, or mended what was wrong.
+    private func lookAtStopped() {
+        guard !membership.stopped.isEmpty, membership.assigning == nil, membership.revoking == nil,
+            !membership.isStartRequestOpen, membership.askAgainAtMilliseconds == nil,
+            membership.startOverAtMilliseconds == nil, !consumer.isRebalancePending, stopping == nil,
+            monotonic >= membership.nextLookAtStoppedMilliseconds
+        else { return }
+        membership.nextLookAtStoppedMilliseconds = monotonic + PipelineLimits.stoppedLookMilliseconds
+        askForStarts(membership.stopped.keys.sorted())
     }
 }

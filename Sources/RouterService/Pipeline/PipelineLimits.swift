@@ -40,6 +40,8 @@ struct PipelineLimits {
     static let startOverMilliseconds: Int64 = 1_000
     /// How often the broker is asked whether it answers.
     static let kafkaProbeMilliseconds: Int64 = 5_000
+    /// How often partitions that stand still are asked about: who accepted an offset waits for it.
+    static let stoppedLookMilliseconds: Int64 = 2_000
     /// How often a failed question to the broker is asked again.
     static let retryMilliseconds: Int64 = 1_000
 

@@ -9,6 +9,7 @@ extension Pipeline {
         let bytes = bufferedBytes
         metrics.bufferedBytes.record(bytes)
         metrics.pausedPartitions.record(pausedPartitionCount)
+        metrics.stoppedPartitions.record(membership.stopped.count)
         for partition in partitions {
             if let lag = partition.lag { metrics.lag(topic: topic, partition: partition.partition, records: lag) }
         }

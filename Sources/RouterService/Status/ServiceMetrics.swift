@@ -7,6 +7,9 @@ final class ServiceMetrics {
     let insertDuration = Timer(label: "router_insert_duration_seconds")
     let bufferedBytes = Gauge(label: "router_buffered_bytes")
     let pausedPartitions = Gauge(label: "router_paused_partitions")
+    /// Those that stand still until a person decides.
+    let stoppedPartitions = Gauge(label: "router_stopped_partitions")
+    let lostToRetention = Counter(label: "router_events_lost_to_retention_total")
     private var delivered: [ClientID: Counter] = [:]
     private var deadLettered: [DeadLetterReason: Counter] = [:]
     private var inserts: [String: Counter] = [:]
@@ -17,6 +20,7 @@ final class ServiceMetrics {
         self.latency = latency
         // Every name that can be known is there from the start: a rate over a series that does not exist is no zero.
         for reason in DeadLetterReason.allCases { deadLettered(reason, count: 0) }
+        lostToRetention.increment(by: 0)
         for outcome in ["acknowledged", "rejected", "refused", "unknown"] { insertCounter(outcome).increment(by: 0) }
     }
 

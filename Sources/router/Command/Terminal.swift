@@ -5,6 +5,7 @@ import RouterOperations
 /// Standard output and standard error, as a person or a script sees them.
 enum Terminal {
     static let isOutputTerminal = isatty(STDOUT_FILENO) == 1
+    static let isInputTerminal = isatty(STDIN_FILENO) == 1
     static let isErrorTerminal = isatty(STDERR_FILENO) == 1
 
     private static let allowsColours: Bool = {
@@ -35,6 +36,13 @@ enum Terminal {
 
     static func printJSON(_ value: some Encodable) throws {
         write(try JSONDocument.text(value, isForPerson: isOutputTerminal) + "\n", to: STDOUT_FILENO)
+    }
+
+    /// Asks on standard error; anything but a yes is a no.
+    static func confirm(_ question: String) -> Bool {
+        write(question + " [y/N] ", to: STDERR_FILENO)
+        let answer = (readLine() ?? "").lowercased()
+        return answer == "y" || answer == "yes"
     }
 
     /// Progress, on a terminal only: the line is written over by the next one. Empty to wipe it.

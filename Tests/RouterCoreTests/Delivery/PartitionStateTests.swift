@@ -40,7 +40,8 @@ struct PartitionStateTests {
     func heldBelow() throws {
         let batches = [PartitionState.Batch(id: Self.a, hi: 5200, isComplete: false)]
         for state in [
-            PartitionState(offset: 5000, heldBelow: 9000), PartitionState(offset: 5000, batches: batches, heldBelow: 5001),
+            PartitionState(offset: 5000, heldBelow: 9000),
+            PartitionState(offset: 5000, batches: batches, heldBelow: 5001),
         ] {
             #expect(try PartitionState(offset: state.offset, metadata: state.metadata) == state)
         }
@@ -64,7 +65,8 @@ struct PartitionStateTests {
         arguments: [
             "v1 ", "v1  ", "v1 abc", "v1 4be10000000000010000000000000007", "v1 4be10000000000010000000000000007:",
             "v1 4be10000000000010000000000000007:0", "v1 4be10000000000010000000000000007:-5",
-            "v1 4be10000000000010000000000000007:1x", "v1 4be1000000000001000000000000000:1", "v1 h", "v1 hx", "v1 h-5", "v1 h5 h6",
+            "v1 4be10000000000010000000000000007:1x", "v1 4be1000000000001000000000000000:1", "v1 h", "v1 hx", "v1 h-5",
+            "v1 h5 h6",
             "v1 4be10000000000010000000000000007:5 h9",
             "v1 4be10000000000010000000000000007:99999999999999999999", "v1 4be10000000000010000000000000007:1:2",
             "v1 4be10000000000010000000000000007:9223372036854775807 4be10000000000010000000000000007:1",
@@ -111,11 +113,63 @@ struct StartDecisionTests {
         }
     }
 
-    @Test("Below the log's start the loss is told exactly")
+    @Test("Below the log's start the loss is told exactly: what complete batches delivered is none")
     func loss() {
         #expect(
+            StartDecision.decide(committed: (2, "v1"), progressOffset: nil, low: 5, high: 9)
+                == .resumeAfterLoss(PartitionState(offset: 2), lost: [2..<5]))
+        let ids = (1...3).map { UUID128(high: 0, low: UInt64($0)) }
+        let chain = PartitionState(
+            offset: 0,
+            batches: [
+                .init(id: ids[0], hi: 10, isComplete: false), .init(id: ids[1], hi: 20, isComplete: true),
+                .init(id: ids[2], hi: 30, isComplete: false),
+            ])
+        let expected: [(low: Int64, lost: [Range<Int64>])] = [
+            (0, []), (1, [0..<1]), (10, [0..<10]), (15, [0..<10]), (20, [0..<10]), (21, [0..<10, 20..<21]),
+            (30, [0..<10, 20..<30]), (33, [0..<10, 20..<33]),
+        ]
+        for (low, lost) in expected {
+            let decision = StartDecision.decide(
+                committed: (0, chain.metadata), progressOffset: nil, low: low, high: 40)
+            #expect(decision == (lost.isEmpty ? .resume(chain) : .resumeAfterLoss(chain, lost: lost)), "low \(low)")
+        }
+    }
+
+    @Test("What another tool committed is where it goes on, and rows are looked for up to the log's end")
+    func foreign() {
+        for metadata in [nil, "", "\0"] {
+            #expect(
+                StartDecision.decide(committed: (6, metadata), progressOffset: 8, low: 5, high: 9)
+                    == .takeOver(PartitionState(offset: 6, heldBelow: 9), lost: []))
+        }
+        #expect(
             StartDecision.decide(committed: (2, nil), progressOffset: nil, low: 5, high: 9)
-                == .resumeAfterLoss(PartitionState(offset: 2), lost: 2..<5))
+                == .takeOver(PartitionState(offset: 2, heldBelow: 9), lost: [2..<5]))
+        // At the end there is nothing to look for.
+        #expect(
+            StartDecision.decide(committed: (9, nil), progressOffset: nil, low: 5, high: 9)
+                == .takeOver(PartitionState(offset: 9), lost: []))
+    }
+
+    @Test("An acceptance holds for the situation it was made for, in the log it was made for")
+    func acceptance() {
+        let made = OffsetSituation(committed: nil, progressOffset: 8)
+        let accepted = OffsetAcceptance(
+            id: 1, partition: 0, offset: 3, skippedFrom: 3, logStart: 3, logEnd: 10, situation: made, acceptedBy: "a",
+            reason: "b")
+        let start = accepted.start(in: made, low: 3, high: 10)
+        #expect(start?.state == PartitionState(offset: 3, heldBelow: 10))
+        #expect(start?.lost.isEmpty == true)
+        #expect(accepted.start(in: made, low: 5, high: 12)?.lost == [3..<5])
+        // Another log, another commit, another progress.
+        #expect(accepted.start(in: made, low: 0, high: 9) == nil)
+        #expect(accepted.start(in: OffsetSituation(committed: (3, nil), progressOffset: 8), low: 3, high: 10) == nil)
+        #expect(accepted.start(in: OffsetSituation(committed: nil, progressOffset: 9), low: 3, high: 10) == nil)
+        // Kafka does not tell an empty string from none, and a zero byte ends ours.
+        #expect(
+            OffsetSituation(committed: (3, "v9 x\0y"), progressOffset: nil)
+                == OffsetSituation(committed: (3, "v9 x"), progressOffset: nil))
     }
 
     @Test("A version that is not known stops it")
