@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 
+import brokers
 import environment
 import process
 from place import DEFAULT_PORTS, Place
-from servers import KINDS, Server
+from servers import ClickHouse, Postgres, Redis, Server
 
 EPILOG = """
 Data, logs and passwords live in .dev/ of the checkout, or in the directory that DEV_DIR names: several stacks can live
@@ -25,7 +26,8 @@ environment:
                                                      stack remembers its ports, so later commands need only DEV_DIR
   DEV_ROUTER_PORT                                    `env`: ROUTER_HTTP_PORT of slot 0 (8080)
   DEV_CLICKHOUSE_FAULTS=1                            `up`: the ClickHouse front takes orders to misbehave
-  KAFKA_BOOTSTRAP_SERVERS, KAFKA_GROUP_ID            `env`: used instead of the stack's own
+  KAFKA_BOOTSTRAP_SERVERS                            a broker of yours: no other is started, `env` and `status` use it
+  KAFKA_GROUP_ID                                     `env`: used instead of the stack's own
 """
 
 
@@ -35,7 +37,9 @@ def main() -> int:
     try:
         place.prepare()
         ports = place.ports()
-        servers = [kind(place, ports[kind.name]) for kind in KINDS]
+        kafka = brokers.chosen(place, getattr(arguments, "broker", None))
+        # In the order in which they are started.
+        servers = [kind(place, ports[kind.name]) for kind in (Postgres, Redis, kafka, ClickHouse)]
         names = getattr(arguments, "names", None) or list(DEFAULT_PORTS)
         chosen = [server for server in servers if server.name in names]
         return arguments.run(arguments, place, chosen)
@@ -58,7 +62,10 @@ def parse() -> argparse.Namespace:
                              help=", ".join(DEFAULT_PORTS) + (" (all of them)" if names == "*" else ""))
         return sub
 
-    command("up", up, "start what is not running and return when each server answers", "*")
+    up_command = command("up", up, "start what is not running and return when each server answers", "*")
+    up_command.add_argument("--broker", choices=list(brokers.BROKERS),
+                            help="what answers as Kafka; the stack remembers it "
+                                 f"({brokers.DEFAULT_BROKER}; README.md says what each is good for)")
     down_command = command("down", down, "end the servers that this stack started", "*")
     down_command.add_argument("--kill", action="store_true", help="with SIGKILL, for tests of faults")
     command("freeze", freeze, "stop servers in their tracks (SIGSTOP), for tests of faults", "+")
@@ -151,7 +158,8 @@ def reset(arguments: argparse.Namespace, place: Place, servers: list[Server]) ->
         for file in directory.iterdir():
             file.unlink()
         directory.rmdir()
-    (place.root / "ports.json").unlink(missing_ok=True)
+    for name in ("ports.json", "broker"):
+        (place.root / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         place.root.rmdir()
     return 0
@@ -162,18 +170,21 @@ def status(arguments: argparse.Namespace, place: Place, servers: list[Server]) -
     for server in servers:
         running = server.running_process()
         rows.append({"name": server.name, "state": server.state(), "port": server.port,
+                     "broker": getattr(server, "broker", None),
                      "pid": running.pid if running else None, "data": str(server.data), "log": str(server.log_file)})
     if arguments.json:
         print(json.dumps({"directory": str(place.root), "servers": rows}, indent=2))
     else:
         print(f"{'SERVER':<10} {'STATE':<14} {'PORT':>5} {'PID':>8}  DATA")
         for row in rows:
-            print(f"{row['name']:<10} {row['state']:<14} {row['port']:>5} {row['pid'] or '-':>8}  {row['data']}")
+            what = f"{row['data']} ({row['broker']})" if row["broker"] else row["data"]
+            print(f"{row['name']:<10} {row['state']:<14} {row['port']:>5} {row['pid'] or '-':>8}  {what}")
     return 0 if all(row["state"] == "answering" for row in rows) else 1
 
 
 def env(arguments: argparse.Namespace, place: Place, servers: list[Server]) -> int:
-    for name, value in environment.settings(place, arguments.slot, arguments.dynamic).items():
+    kafka = next(server for server in servers if isinstance(server, brokers.Kafka))
+    for name, value in environment.settings(place, kafka, arguments.slot, arguments.dynamic).items():
         print(f"{name}={value}")
     return 0
 

@@ -2,25 +2,20 @@
 
 import os
 
+from brokers import Kafka
 from place import Place
 from servers import CLICKHOUSE_USER, POSTGRES_DATABASE, POSTGRES_USER
 
 DEFAULT_HTTP_PORT = 8080
 
 
-def settings(place: Place, slot: int, dynamic: bool) -> dict[str, str]:
+def settings(place: Place, kafka: Kafka, slot: int, dynamic: bool) -> dict[str, str]:
     """NAME → value. No value holds a space or a quote: `env $(dev/stack env)` and a shell's `.` both read them."""
     ports = place.ports()
     result = {
-        # A broker named from outside is used instead of ours.
-        "KAFKA_BOOTSTRAP_SERVERS": os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or f"127.0.0.1:{ports['kafka']}",
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "KAFKA_GROUP_ID": os.environ.get("KAFKA_GROUP_ID") or "router-dev",
-        # noida-db answers a fetch with all it has, whatever the limit of the request.
-        "KAFKA_CONFIG_RECEIVE_MESSAGE_MAX_BYTES": "2147483647",
-    }
-    if not dynamic:
-        # noida-db never evicts a dead dynamic member; a static one takes its place again at once.
-        result["KAFKA_CONFIG_GROUP_INSTANCE_ID"] = f"router-dev-{slot}"
+    } | kafka.router_settings(slot, dynamic)
     base_port = int(os.environ.get("DEV_ROUTER_PORT") or DEFAULT_HTTP_PORT)
     result |= {
         "POSTGRES_METADATA_HOST": "127.0.0.1",

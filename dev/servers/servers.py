@@ -1,4 +1,4 @@
-"""The four servers: how each is started, asked whether it answers, and ended."""
+"""The servers: how each is started, asked whether it answers, and ended. Kafka's are in brokers.py."""
 
 import os
 import pathlib
@@ -237,29 +237,6 @@ class Redis(Server):
             client.close()
 
 
-class Kafka(Server):
-    """The small broker of PyPI's noida-db. On Debian 12 its log begins with a line of the loader about GLIBC_2.39: a
-    weak version, which does no harm."""
-
-    name = "kafka"
-
-    def command(self) -> list[str]:
-        import noida_db
-        binary = pathlib.Path(noida_db.__file__).with_name("noida-db")
-        # pip keeps no executable bit in every version; the package's own launcher sets it too.
-        if not os.access(binary, os.X_OK):
-            binary.chmod(0o755)
-        return [str(binary), "start", "--only", "kafka", "--host", "127.0.0.1", "--kafka-port", str(self.port),
-                "--data-dir", str(self.data)]
-
-    def probe(self) -> None:
-        # librdkafka retries a connection on its own for as long as it likes, so ask whether there is one at all first.
-        socket.create_connection(("127.0.0.1", self.port), PROBE_TIMEOUT_SECONDS).close()
-        from confluent_kafka.admin import AdminClient
-        client = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.port}", "log_level": 0})
-        client.list_topics(timeout=PROBE_TIMEOUT_SECONDS)
-
-
 class ClickHouse(Server):
     name = "clickhouse"
 
@@ -281,10 +258,6 @@ class ClickHouse(Server):
         with opener.open(request, timeout=PROBE_TIMEOUT_SECONDS) as reply:
             if reply.read() != b"1\n":
                 raise RuntimeError("SELECT 1 did not answer 1")
-
-
-# In the order in which they are started.
-KINDS: list[type[Server]] = [Postgres, Redis, Kafka, ClickHouse]
 
 
 def port_is_taken(port: int) -> bool:
