@@ -20,6 +20,8 @@ extension KafkaConsumer {
     /// - while no coordinator is known a commit is put aside, for `session.timeout.ms` at most, and sent with the
     ///   generation of the day it is sent on.
     ///
+    /// **Commit nothing while `isJoining`**: it would be refused with 22 and cost the assignment.
+    ///
     /// A commit of the same offset with other metadata is sent like any other (only auto-commit looks at what was
     /// stored before). During a rebalance it is sent too, whatever librdkafka waits for: the broker answers with
     /// success while the generation holds, with 27 (REBALANCE_IN_PROGRESS) between two of them (neither librdkafka
@@ -92,6 +94,21 @@ extension KafkaConsumer {
 public struct KafkaMembership: Equatable, Sendable {
     public var memberID: String
     public var generation: Int32
+
+    public init(memberID: String, generation: Int32) {
+        self.memberID = memberID
+        self.generation = generation
+    }
+
+    public var isMember: Bool { !memberID.isEmpty && generation >= 0 }
+
+    /// Whether this is the member it was, with no generation passed over. One that stays in its group keeps its id, and
+    /// its generation goes up by one at a time; a new id, or a generation that was skipped, means that the group has
+    /// gone on without it, and that its partitions may have been another member's meanwhile.
+    public func continues(_ before: KafkaMembership) -> Bool {
+        isMember && memberID == before.memberID
+            && (generation == before.generation || generation == before.generation + 1)
+    }
 
     /// `"CGMDv2:"<generation_id><group_id>"\0"<member_id>"\0"…`, the generation in the machine's own byte order.
     init?(serialised bytes: UnsafeRawBufferPointer) {

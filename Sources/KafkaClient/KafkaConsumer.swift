@@ -16,6 +16,7 @@ public final class KafkaConsumer {
     public let wake: WakeDescriptor
 
     let inbox: Inbox
+    private let joining: JoinWatch
     private let consumerQueue: KafkaQueue
     let replies: KafkaQueue
     private var positions = DeliveredPositions()
@@ -69,7 +70,13 @@ public final class KafkaConsumer {
                 inbox.events.append(.revoke(partitions, lost: isLost))
             }
         }
-        handle = try KafkaHandle(.consumer, properties.merging(Self.forcedProperties), callbacks, wake: wake)
+        // librdkafka's default is "generic", which adds nothing.
+        let debug = properties["debug"]
+        joining = JoinWatch(wake: wake, handsLinesOn: debug != nil)
+        callbacks.joining = joining
+        var properties = properties.merging(Self.forcedProperties)
+        properties["debug"] = debug.map { "\($0),cgrp" } ?? "cgrp"
+        handle = try KafkaHandle(.consumer, properties, callbacks, wake: wake)
         // Errors and the like then come through the consumer's queue too, and one poll serves all.
         rd_kafka_poll_set_consumer(handle.pointer)
         guard let queue = rd_kafka_queue_get_consumer(handle.pointer), let replies = rd_kafka_queue_new(handle.pointer)
@@ -89,6 +96,15 @@ public final class KafkaConsumer {
             list.lend { rd_kafka_subscribe(handle.pointer, $0) },
             "cannot subscribe to \(topics.joined(separator: ", "))")
         {
+            throw error
+        }
+    }
+
+    /// Leaves the group: everything assigned is revoked first, as an event to be answered. Where a rebalance is under
+    /// way, it happens after that. `subscribe` joins again, as a new member that claims nothing; call it once the
+    /// revocation is answered, since librdkafka forgets an unsubscribe that still waits when it is told to subscribe.
+    public func unsubscribe() throws(KafkaError) {
+        if let error = KafkaError.unlessNone(rd_kafka_unsubscribe(handle.pointer), "cannot leave the group") {
             throw error
         }
     }
@@ -168,6 +184,10 @@ public final class KafkaConsumer {
 
     /// True while a rebalance waits for the owner's answer.
     public var isRebalancePending: Bool { inbox.pending != nil }
+
+    /// True from when the member sets out to join its group until the group has answered: commit nothing then
+    /// (`JoinWatch` says why). `wake` is signalled when it is over.
+    public var isJoining: Bool { joining.isJoining }
 
     /// True from when librdkafka sees the assignment lost until the revoke is answered.
     public var isAssignmentLost: Bool { rd_kafka_assignment_lost(handle.pointer) != 0 }

@@ -10,6 +10,8 @@ public typealias KafkaLog = @Sendable (_ level: Int, _ facility: String, _ messa
 /// the one thread that owns the consumer or the producer; they are set before the handle exists and never changed.
 final class KafkaCallbacks {
     let log: KafkaLog
+    /// Follows the member's state through librdkafka's own log; only for a consumer.
+    var joining: JoinWatch?
     var rebalance: ((rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, Bool) -> Void)?
     var error: ((KafkaError) -> Void)?
     var delivery: ((UInt64, KafkaError?) -> Void)?
@@ -98,9 +100,9 @@ public final class KafkaHandle: @unchecked Sendable {
 
     private static func setCallbacks(_ configuration: OpaquePointer, _ callbacks: KafkaCallbacks) {
         rd_kafka_conf_set_log_cb(configuration) { handle, level, facility, text in
-            guard let facility, let text else { return }
-            KafkaCallbacks.of(rd_kafka_opaque(handle))?.log(
-                Int(level), String(cString: facility), String(cString: text))
+            guard let facility, let text, let callbacks = KafkaCallbacks.of(rd_kafka_opaque(handle)) else { return }
+            if let joining = callbacks.joining, joining.takes(level: level, facility: facility, text: text) { return }
+            callbacks.log(Int(level), String(cString: facility), String(cString: text))
         }
         // Without this callback librdkafka logs its errors instead of queueing them, which suits a handle nobody polls.
         if callbacks.error != nil {

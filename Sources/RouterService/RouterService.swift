@@ -131,6 +131,9 @@ public final class RouterService: Sendable {
             // One record has to fit an answer, whatever the share.
             "fetch.max.bytes": String(
                 max(queueBytes / 8 * PipelineLimits.kafkaFetchEighths, settings.limits.maxEventBytes)),
+            // Members learn of a rebalance from a heartbeat's answer, and nobody gets partitions before all have learnt:
+            // a third of librdkafka's default.
+            "heartbeat.interval.ms": "1000",
             // Tells when the log's end is reached, also where the last offsets hold no record.
             "enable.partition.eof": "true",
             // How soon added partitions are found; the default is five minutes.

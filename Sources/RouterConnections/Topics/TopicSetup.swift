@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import KafkaClient
 import Logging
@@ -25,7 +26,7 @@ public enum TopicSetup {
     static let leaderPollMilliseconds = 100
 
     /// Creates the topics that are missing, where this Kafka user may. What is there is never changed; what is odd
-    /// about it is logged. It waits for brokers: not for the pipeline's thread.
+    /// about it is logged, perhaps a little later. It waits for brokers: not for the pipeline's thread.
     ///
     /// - Returns: the names of those that were created.
     /// - Throws: `TopicSetupError`, whose `isRetriable` tells an outage from a refusal.
@@ -50,7 +51,10 @@ public enum TopicSetup {
         var created: [String] = []
         for (plan, topic) in zip(plans, topics) {
             switch topic.error {
-            case nil: lookOver(topic, plan, admin, log, isDeadLetterTopic: plan.name == settings.kafka.deadLetterTopic)
+            case nil:
+                // Nobody waits for a remark: a broker that does not know the question lets it run into its time-out.
+                let isDeadLetterTopic = plan.name == settings.kafka.deadLetterTopic
+                DispatchQueue.global().async { lookOver(plan, admin, log, isDeadLetterTopic: isDeadLetterTopic) }
             case .some(let error) where error.isUnknownTopicOrPartition:
                 if try create(plan, admin, log) { created.append(plan.name) }
             case .some(let error): throw .unusable(plan.name, error)
@@ -118,7 +122,7 @@ public enum TopicSetup {
     /// Says what about an existing topic will hurt later. A broker that does not tell its topics' settings, or may not,
     /// is no reason to stop.
     private static func lookOver(
-        _ topic: KafkaAdmin.Topic, _ plan: TopicPlan, _ admin: KafkaAdmin, _ log: Logger, isDeadLetterTopic: Bool
+        _ plan: TopicPlan, _ admin: KafkaAdmin, _ log: Logger, isDeadLetterTopic: Bool
     ) {
         let configuration: [String: String]
         do throws(KafkaError) {

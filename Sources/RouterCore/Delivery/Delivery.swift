@@ -124,6 +124,11 @@ public struct Delivery {
     public var isServerAway: Bool { health.isAway }
     public var openCircuits: [ClientID] { circuits.filter { $0.value.refusal != nil }.map(\.key) }
 
+    /// True while this commit of the partition is the one whose answer is awaited.
+    public func awaitsCommit(_ partition: Int32, ticket: UInt64) -> Bool {
+        partitions[partition]?.lane.ticket == ticket
+    }
+
     /// What is known to be committed for each partition held.
     public func committedOffset(_ partition: Int32) -> Int64? { partitions[partition]?.lane.durable?.offset }
 

@@ -14,6 +14,16 @@ struct Membership {
     var assigning: [Int32]?
     /// The revocation that waits for its partitions to be finished.
     var revoking: (all: [Int32], waiting: Set<Int32>)?
+    /// The member as its group knew it when it was last looked at and in order; nil outside of a group.
+    private(set) var known: KafkaMembership?
+    var nextLookMilliseconds: Int64 = 0
+    /// A generation was missed: what librdkafka still counts as ours is given up, and the group joined anew.
+    var isRejoining = false
+    /// When to leave the group, unless librdkafka has revoked everything as lost by then.
+    var leaveAtMilliseconds: Int64?
+    /// It was left; when the revocation that follows is overdue.
+    var leftUntilMilliseconds: Int64?
+
     /// Partitions to be started over from their committed state, and when.
     var startingOver: Set<Int32> = []
     var startOverAtMilliseconds: Int64?
@@ -24,12 +34,49 @@ struct Membership {
     var isStartRequestOpen = false
     var askAgainAtMilliseconds: Int64?
 
+    /// Commits that wait until the member has joined: one for each partition at most.
+    var heldCommits: [(partition: Int32, state: PartitionState, ticket: UInt64)] = []
     /// Commits under way.
     var commits: [UInt64: (partition: Int32, state: PartitionState)] = [:]
     /// Batches whose seal was logged.
     var announced: Set<UUID128> = []
 
     var nextDeadlineMilliseconds: Int64? {
-        [startOverAtMilliseconds, askAgainAtMilliseconds].compactMap { $0 }.min()
+        [
+            startOverAtMilliseconds, askAgainAtMilliseconds, leaveAtMilliseconds, leftUntilMilliseconds,
+        ].compactMap { $0 }.min()
+    }
+
+    /// Compares the member with what it was at the last look.
+    /// - Returns: false when a generation was missed.
+    mutating func look(_ now: KafkaMembership?) -> Bool {
+        // A form of librdkafka's that is not known here: nothing can be told.
+        guard let now else { return true }
+        guard let before = known else {
+            if now.isMember { known = now }
+            return true
+        }
+        guard now.continues(before) else { return false }
+        known = now
+        return true
+    }
+
+    /// Everything was given up: whoever the group knows next is a new member.
+    mutating func forgetMember() {
+        known = nil
+    }
+
+    /// Puts a question about partitions to be started over aside, for another one or a revocation comes first.
+    mutating func shelveRestart(without revoked: [Int32], untilMilliseconds: Int64) {
+        let isRestart = assigning == nil && (isStartRequestOpen || askAgainAtMilliseconds != nil)
+        isStartRequestOpen = false
+        askAgainAtMilliseconds = nil
+        // An answer that is still on its way is not for what is asked next.
+        startRequest += 1
+        guard isRestart else { return }
+        let left = assigned.intersection(startRequestPartitions).subtracting(revoked)
+        guard !left.isEmpty else { return }
+        startingOver.formUnion(left)
+        startOverAtMilliseconds = untilMilliseconds
     }
 }

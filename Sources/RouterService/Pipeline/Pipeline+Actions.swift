@@ -45,8 +45,8 @@ extension Pipeline {
             forget(batch)
         case .release(let partition):
             released(partition)
-        case .startOver(let partitions):
-            startOver(partitions)
+        case .startOver:
+            missGeneration()
         case .circuitOpened(let client, let message):
             log.error(
                 "a client's destination refuses writes, its events become dead letters until it is mended",
@@ -67,8 +67,27 @@ extension Pipeline {
         log.critical("no bytes for a batch under way", metadata: ["batch": "\(batch)", "for": "\(what)"])
     }
 
+    /// Sends what was held back while the member joined, but for what is not this member's any more.
+    func sendHeldCommits() {
+        guard !membership.heldCommits.isEmpty, !consumer.isJoining else { return }
+        let held = membership.heldCommits
+        membership.heldCommits = []
+        for (partition, state, ticket) in held where delivery.awaitsCommit(partition, ticket: ticket) {
+            commit(partition, state, ticket)
+        }
+    }
+
     private func commit(_ partition: Int32, _ state: PartitionState, _ ticket: UInt64) {
         let target = TopicPartition(topic: topic, partition: partition)
+        guard !consumer.isJoining else {
+            membership.heldCommits.append((partition, state, ticket))
+            return
+        }
+        guard !membership.isRejoining, isStillMember() else {
+            // Sent now it might be taken, under a generation that this state is not of.
+            mailbox.post(.delivery(.committed(partition: partition, ticket: ticket, answer: .generationMissed)))
+            return
+        }
         membership.commits[ticket] = (partition, state)
         do {
             try consumer.commit([(target, state.offset, state.metadata)], ticket: ticket)

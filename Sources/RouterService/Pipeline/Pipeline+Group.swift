@@ -20,9 +20,20 @@ extension Pipeline {
     private func assign(_ partitions: [Int32]) {
         membership.hasJoined = true
         counts.kafkaError = nil
-        log.info("partitions assigned", metadata: ["partitions": "\(partitions.sorted())"])
+        membership.shelveRestart(without: [], untilMilliseconds: monotonic + PipelineLimits.retryMilliseconds)
         membership.assigning = partitions
-        askForStarts(partitions)
+        if membership.isRejoining {
+            takeWithoutStarting()
+        } else if !isStillMember() {
+            missGeneration()
+        } else {
+            log.info(
+                "partitions assigned",
+                metadata: [
+                    "partitions": "\(partitions.sorted())", "generation": "\(membership.known?.generation ?? -1)",
+                ])
+            askForStarts(partitions)
+        }
     }
 
     private func askForStarts(_ partitions: [Int32]) {
@@ -44,6 +55,8 @@ extension Pipeline {
             log.warning("cannot read where to start, asking again", metadata: ["error": "\(failure.message)"])
             membership.askAgainAtMilliseconds = monotonic + PipelineLimits.retryMilliseconds
         case .success(let found):
+            // Reading where to start may have taken longer than the session.
+            guard isStillMember() else { return missGeneration() }
             if membership.assigning != nil {
                 membership.assigning = nil
                 begin(found) { [consumer, topic] places in
@@ -153,9 +166,9 @@ extension Pipeline {
     private func revoke(_ partitions: [Int32], lost: Bool) {
         log.info(
             lost ? "partitions lost" : "partitions revoked", metadata: ["partitions": "\(partitions.sorted())"])
+        membership.shelveRestart(
+            without: partitions, untilMilliseconds: monotonic + PipelineLimits.retryMilliseconds)
         membership.assigning = nil
-        membership.startRequest += 1
-        membership.isStartRequestOpen = false
         for partition in partitions {
             // What is read and not sealed never left: the next owner reads it.
             intakes[partition] = nil
@@ -164,6 +177,7 @@ extension Pipeline {
             metrics.forgetLag(partition)
         }
         membership.revoking = (partitions, Set(partitions))
+        if !lost && !membership.isRejoining && !isStillMember() { return missGeneration() }
         perform(
             delivery.handle(
                 lost ? .lost(partitions: partitions) : .revoking(partitions: partitions), nowMilliseconds: monotonic))
@@ -181,6 +195,7 @@ extension Pipeline {
         } catch {
             log.error("cannot give partitions up", metadata: ["error": "\(error)"])
         }
+        if membership.assigned.isEmpty { gaveEverythingUp() }
     }
 
     // MARK: - Commits
@@ -219,19 +234,7 @@ extension Pipeline {
         }
     }
 
-    // MARK: - Starting over
-
-    /// A generation was missed. librdkafka usually finds out by itself and revokes everything as lost; where it does not,
-    /// the partitions it seems to have kept start from their committed state.
-    func startOver(_ partitions: [Int32]) {
-        log.error(
-            "this member missed a generation of its group: nothing it held is valid",
-            metadata: ["partitions": "\(partitions)"])
-        for partition in partitions { intakes[partition] = nil }
-        membership.startingOver.formUnion(partitions)
-        membership.startOverAtMilliseconds = monotonic + PipelineLimits.startOverMilliseconds
-        pause(partitions)
-    }
+    // MARK: - Errors, and what time brings
 
     private func partitionError(_ partition: Int32, _ error: KafkaError) {
         log.error("cannot read on", metadata: ["partition": "\(partition)", "error": "\(error)"])
@@ -250,6 +253,7 @@ extension Pipeline {
 
     /// What time brings: questions asked again, partitions started over.
     func tendMembership() {
+        tendGeneration()
         if let at = membership.askAgainAtMilliseconds, at <= monotonic {
             askForStarts(membership.startRequestPartitions)
         }

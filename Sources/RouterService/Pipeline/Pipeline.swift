@@ -120,6 +120,7 @@ final class Pipeline {
         perform(delivery.handle(.tick, nowMilliseconds: monotonic))
         balanceMemory()
         tendMembership()
+        sendHeldCommits()
         probeKafka()
         advanceStopping()
         if monotonic >= nextStatusMilliseconds {

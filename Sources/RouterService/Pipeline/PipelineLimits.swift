@@ -36,8 +36,12 @@ struct PipelineLimits {
     let statusMilliseconds: Int64 = 200
     /// Nothing waits for it: a bound for what nobody thought of.
     let longestWaitMilliseconds: Int64 = 500
-    /// Between a missed generation and the next look at what is assigned: the time in which librdkafka notices by itself.
+    /// Between a missed generation and leaving the group: the time in which librdkafka notices by itself.
     static let startOverMilliseconds: Int64 = 1_000
+    /// Between leaving the group and the revocation that follows, which needs no broker.
+    static let leaveMilliseconds: Int64 = 30_000
+    /// How often the group's generation is looked at: more often than a group can go through two of them.
+    static let membershipLookMilliseconds: Int64 = 200
     /// How often the broker is asked whether it answers.
     static let kafkaProbeMilliseconds: Int64 = 5_000
     /// How often partitions that stand still are asked about: who accepted an offset waits for it.
