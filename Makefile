@@ -42,4 +42,4 @@ lint: setup ## Format, shell scripts, import direction, Dockerfile
 
 clean: ## End the development stack and remove its data and everything built
 	@if [ -x $(PYTHON) ]; then dev/stack reset; fi
-	rm -rf .build .dev
+	rm -rf .build .dev Tests/Fuzzing/.build
