@@ -11,7 +11,7 @@ public struct ClientRepository {
     /// For how long a key that was replaced may go on at most. A longer time is a second key and not a rotation.
     public static let previousKeyLimitMilliseconds: Int64 = 365 * 86_400_000
 
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
 
     public init(_ connection: PostgresConnection) {
         self.connection = connection

@@ -113,7 +113,8 @@ public enum DestinationProbe {
         return running(prefix: InsertStatement.queryIDPrefix(batch: batch, client: client))
     }
 
-    private static func running(prefix: String) -> DestinationStatement {
+    /// The same of all queries whose id starts so.
+    public static func running(prefix: String) -> DestinationStatement {
         DestinationStatement(
             sql: "SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String}) FORMAT RowBinary",
             parameters: [("prefix", prefix)],

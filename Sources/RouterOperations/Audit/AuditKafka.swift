@@ -64,6 +64,18 @@ struct AuditKafka {
         return partitions.sorted { $0.id < $1.id }
     }
 
+    /// By raw partition the offset below which no router is at anything any more; 0 where nothing is committed.
+    func settled() throws -> [Int32: Int64] {
+        Dictionary(try rawPartitions().map { ($0.id, min($0.committed ?? 0, $0.high)) }, uniquingKeysWith: { $1 })
+    }
+
+    /// What of a partition can be read now.
+    func range(_ topic: String, _ partition: Int32) throws -> Range<Int64> {
+        let (low, high) = try queries.watermarks(
+            TopicPartition(topic: topic, partition: partition), timeoutMilliseconds: Self.timeoutMilliseconds)
+        return low..<max(low, high)
+    }
+
     /// Reads the whole dead-letter topic, up to its end as it is now.
     func deadLetters(judged: [Int32: Range<Int64>], progress: (Int) -> Void) throws -> DeadLetterIndex {
         let topic = settings.kafka.deadLetterTopic
@@ -114,17 +126,8 @@ struct OwnerReader: ~Copyable {
         var view = RecordView(
             value: record.value, partition: record.partition, offset: record.offset,
             timestampMilliseconds: record.timestampMilliseconds)
-        let empty = UnsafeRawBufferPointer(start: nil, count: 0)
         // As the router reads them: a header block that does not parse counts as none.
-        try? record.forEachHeader { name, value in
-            if name.elementsEqual("client_id".utf8) {
-                if view.clientIDHeader != nil { view.hasRepeatedCredentialHeader = true }
-                view.clientIDHeader = value ?? empty
-            } else if name.elementsEqual("api_key_hash".utf8) {
-                if view.apiKeyHashHeader != nil { view.hasRepeatedCredentialHeader = true }
-                view.apiKeyHashHeader = value ?? empty
-            }
-        }
+        try? record.forEachHeader { view.take(header: $0, value: $1) }
         return view
     }
 }

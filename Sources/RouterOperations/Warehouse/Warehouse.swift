@@ -1,6 +1,7 @@
 import ClickHouseClient
 import RouterConfiguration
 import RouterConnections
+import RouterCore
 
 /// ClickHouse as commands ask it: statements that may be sent again (reads, and DDL with IF NOT EXISTS), so that a
 /// passing fault is tried again here and the caller gets an answer or an error.
@@ -12,6 +13,9 @@ struct Warehouse: Sendable {
     static let timeoutMilliseconds = 120_000
     /// The server's own limit is a little shorter, so that its clearer error comes first.
     static let maxExecutionSeconds = 110
+    static let defaultSettings = [
+        ("max_execution_time", String(maxExecutionSeconds)), ("timeout_overflow_mode", "throw"),
+    ]
 
     private let client: ClickHouseClient
     let endpoint: ClickHouseEndpoint
@@ -25,16 +29,13 @@ struct Warehouse: Sendable {
     /// - Throws: `ClickHouseException` as the server threw it, or `OperationError` when it could not be asked.
     @discardableResult
     func ask(
-        _ sql: String, _ parameters: [(String, String)] = [],
+        _ sql: String, _ parameters: [(String, String)] = [], settings: [(String, String)] = defaultSettings,
         maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes
     ) async throws -> [UInt8] {
         var pause = Self.firstPauseMilliseconds
         for attempt in 1... {
             let request = ClickHouseRequest(
-                sql: sql, parameters: parameters,
-                settings: [
-                    ("max_execution_time", String(Self.maxExecutionSeconds)), ("timeout_overflow_mode", "throw"),
-                ],
+                sql: sql, parameters: parameters, settings: settings,
                 timeoutMilliseconds: Self.timeoutMilliseconds, maxResponseBytes: maxResponseBytes)
             switch await client.perform(request) {
             case .acknowledged(let response): return response.body
@@ -63,6 +64,15 @@ struct Warehouse: Sendable {
             "clickhouse_unreachable",
             "ClickHouse at \(endpoint) does not answer: \(fault.text); see that it is up, and the CLICKHOUSE_ settings",
             isRetriable: true)
+    }
+
+    /// A question as the core puts it, with the settings that its exactness needs.
+    @discardableResult
+    func ask(
+        _ statement: DestinationStatement, maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes
+    ) async throws -> [UInt8] {
+        try await ask(
+            statement.sql, statement.parameters, settings: statement.settings, maxResponseBytes: maxResponseBytes)
     }
 
     func shutdown() { client.shutdown() }

@@ -59,15 +59,7 @@ struct RecordJudge: ~Copyable {
             value: record.value, partition: record.partition, offset: record.offset,
             timestampMilliseconds: record.timestampMilliseconds)
         // A header block that cannot be parsed counts as none: then the body has to carry the credentials.
-        try? record.forEachHeader { name, value in
-            if name.elementsEqual("client_id".utf8) {
-                if view.clientIDHeader != nil { view.hasRepeatedCredentialHeader = true }
-                view.clientIDHeader = value ?? UnsafeRawBufferPointer(start: nil, count: 0)
-            } else if name.elementsEqual("api_key_hash".utf8) {
-                if view.apiKeyHashHeader != nil { view.hasRepeatedCredentialHeader = true }
-                view.apiKeyHashHeader = value ?? UnsafeRawBufferPointer(start: nil, count: 0)
-            }
-        }
+        try? record.forEachHeader { view.take(header: $0, value: $1) }
         return view
     }
 

@@ -1,0 +1,217 @@
+import ClientStore
+import Foundation
+import KafkaClient
+import RouterConfiguration
+import RouterCore
+
+/// One passage over chosen dead letters, part by part: read again, the fix-up, judged again, inserted unless there is a row.
+final class ReplayRound {
+    /// A part: what is held in memory at a time. Parts are cut by the letters alone, delivered ones too, so that a run after
+    /// a killed one makes the same sets and with them the same tokens.
+    static let partLetters = 20_000
+    static let partBytes = 32 << 20
+
+    struct Key: Hashable {
+        var partition: Int32
+        var offset: Int64
+    }
+
+    private let topic: DeadLetterTopic
+    private let finder: RowFinder
+    private let settings: Settings
+    private let options: ReplayOptions
+    private let jq: JQProgram?
+    private let clients: ClientRepository
+    /// nil in a dry run.
+    private let inserter: Reinserter?
+    private let started = ContinuousClock.now
+    private var decoder: EventDecoder
+    private var judged = 0
+    private(set) var report: ReplayReport
+    /// Of those that failed or were skipped in this round: to be tried later by a replay that follows.
+    private(set) var unsettled: [Key] = []
+
+    init(
+        topic: DeadLetterTopic, finder: RowFinder, settings: Settings, options: ReplayOptions, jq: JQProgram?,
+        clients: ClientRepository, inserter: Reinserter?, report: ReplayReport
+    ) {
+        self.topic = topic
+        self.finder = finder
+        self.settings = settings
+        self.options = options
+        self.jq = jq
+        self.clients = clients
+        self.inserter = inserter
+        self.report = report
+        decoder = EventDecoder(topic: settings.kafka.rawTopic, maxEventBytes: settings.limits.maxEventBytes)
+    }
+
+    /// - Parameters:
+    ///   - places: ascending.
+    ///   - recordAttempts: told what failed, part by part.
+    func run(
+        _ places: [DeadLetterCatalog.Place], shouldStop: () -> Bool, progress: (String) -> Void,
+        recordAttempts: ([(Key, reason: String)]) throws -> Void
+    ) async throws {
+        var next = 0
+        let limit = options.ratePerSecond.map { min(Self.partLetters, max(1, Int($0))) } ?? Self.partLetters
+        while next < places.count, !shouldStop() {
+            if let most = options.limit, judged >= most { break }
+            var letters: [ReplayLetter] = []
+            var headers = DeadLetterHeaders(topic: settings.kafka.rawTopic)
+            var bytes = 0
+            let passed = try topic.read(places[next...]) { record in
+                headers.read(record)
+                guard let letter = ReplayLetter(record, headers) else { return true }
+                letters.append(letter)
+                bytes += letter.bodyBytes
+                return letters.count < limit && bytes < Self.partBytes
+            }
+            next += passed
+            report.vanished += passed - letters.count
+            try await pace()
+            let failures = try await take(letters)
+            if !failures.isEmpty { try recordAttempts(failures) }
+            progress(
+                "\((report.delivered + report.alreadyDelivered).grouped) delivered, \(report.failed.grouped) failed again, of "
+                    + places.count.grouped)
+        }
+        report.notReached += places.count - next
+    }
+
+    /// Waits until as much time has passed as the rate gives what was judged so far.
+    private func pace() async throws {
+        guard let rate = options.ratePerSecond else { return }
+        let due = started + .seconds(Double(judged) / rate)
+        if due > ContinuousClock.now { try await Task.sleep(until: due, clock: .continuous) }
+    }
+
+    private func take(_ letters: [ReplayLetter]) async throws -> [(Key, reason: String)] {
+        var open = try await withoutDelivered(letters)
+        if let most = options.limit, judged + open.count > most {
+            report.notReached += judged + open.count - most
+            open.removeLast(judged + open.count - most)
+        }
+        judged += open.count
+        var failures: [(Key, reason: String)] = []
+        func fail(_ partition: Int32, _ offset: Int64, _ reason: String, _ detail: String) {
+            report.addFailure(partition, offset, reason, detail)
+            failures.append((Key(partition: partition, offset: offset), reason))
+            unsettled.append(Key(partition: partition, offset: offset))
+        }
+        try fixUp(&open, fail)
+        // The order of rows in a block is the order of offsets.
+        open.sort { ($0.partition, $0.offset) < ($1.partition, $1.offset) }
+        let blocks = try judge(open, fail)
+        inserter?.addFailed(failures.count)
+        if let inserter {
+            for (block, outcome) in zip(blocks, try await inserter.insert(blocks)) {
+                delivered(outcome.delivered.count, block.client)
+                for (offset, refusal) in outcome.refused {
+                    fail(block.partition, offset, refusal.reason.rawValue, refusal.detail)
+                }
+            }
+        } else {
+            for block in blocks { delivered(block.rows.rowCount, block.client) }
+        }
+        return failures
+    }
+
+    private func delivered(_ count: Int, _ client: ClientID) {
+        guard count > 0 else { return }
+        report.delivered += count
+        report.deliveredByClient[client.description, default: 0] += count
+    }
+
+    private func withoutDelivered(_ letters: [ReplayLetter]) async throws -> [ReplayLetter] {
+        var held: [Int32: Set<Int64>] = [:]
+        for (partition, some) in Dictionary(grouping: letters, by: \.partition) {
+            held[partition] = try await finder.held(partition, some.map(\.offset).sorted())
+        }
+        let open = letters.filter { !(held[$0.partition]?.contains($0.offset) ?? false) }
+        report.alreadyDelivered += letters.count - open.count
+        return open
+    }
+
+    private func fixUp(
+        _ letters: inout [ReplayLetter], _ fail: (Int32, Int64, String, String) -> Void
+    ) throws {
+        var kept: [ReplayLetter] = []
+        kept.reserveCapacity(letters.count)
+        for letter in letters {
+            if letter.isWithoutValue {
+                fail(
+                    letter.partition, letter.offset, ReplayReport.valueMissing,
+                    "the record was too large for the dead-letter topic, so its value is only in the raw topic")
+            } else {
+                kept.append(letter)
+            }
+        }
+        letters = kept
+        guard let jq, !letters.isEmpty else { return }
+        let outputs = try jq.transform(letters.map(\.value))
+        var fixed: [ReplayLetter] = []
+        for (var letter, output) in zip(letters, outputs) {
+            switch output {
+            case .value(let value):
+                letter.value = value
+                fixed.append(letter)
+            case .nothing:
+                report.skipped += 1
+                unsettled.append(Key(partition: letter.partition, offset: letter.offset))
+            case .failed(let detail): fail(letter.partition, letter.offset, ReplayReport.jqFailed, detail)
+            }
+        }
+        letters = fixed
+    }
+
+    // MARK: Judging
+
+    private func judge(
+        _ letters: [ReplayLetter], _ fail: (Int32, Int64, String, String) -> Void
+    ) throws -> [Reinserter.Block] {
+        let wall = Int64(Date().timeIntervalSince1970 * 1000)
+        let entries = try clients.entries(named(by: letters))
+        var blocks = ReinsertBlocks()
+        var fields = EventFields()
+        for letter in letters {
+            letter.withView { view in
+                if let refusal = judge(view, entries, wall, &fields, &blocks) {
+                    fail(letter.partition, letter.offset, refusal.reason.rawValue, refusal.detail)
+                }
+            }
+        }
+        return blocks.sealed(topic: settings.kafka.rawTopic, nowMilliseconds: wall)
+    }
+
+    /// The clients of all of them, so that they are one question.
+    private func named(by letters: [ReplayLetter]) -> [ClientID] {
+        var ids: Set<ClientID> = []
+        for letter in letters {
+            letter.withView { view in
+                if case .credentials(let id, _) = decoder.open(view) { ids.insert(id) }
+            }
+        }
+        return Array(ids)
+    }
+
+    /// As the router judges a record, with the clients as they are now.
+    private func judge(
+        _ view: RecordView, _ entries: [ClientID: ClientEntry], _ wall: Int64, _ fields: inout EventFields,
+        _ blocks: inout ReinsertBlocks
+    ) -> Refusal? {
+        switch decoder.open(view) {
+        case .refused(let refusal): return refusal
+        case .credentials(let id, let keyHash):
+            guard let entry = entries[id] else { return ClientJudgement.unknownClient }
+            if let refusal = ClientJudgement.refusal(for: entry, keyHash: keyHash, nowMilliseconds: wall) {
+                return refusal
+            }
+            if let refusal = decoder.finish(view, into: &fields) { return refusal }
+            blocks.append(
+                fields, client: entry, partition: view.partition, offset: view.offset,
+                receivedAtMilliseconds: view.timestampMilliseconds ?? wall)
+            return nil
+        }
+    }
+}
