@@ -48,4 +48,17 @@ CREATE TABLE IF NOT EXISTS public.dead_letter_attempts (
     CONSTRAINT dead_letter_attempts_check CHECK (attempts >= 1 AND partition >= 0 AND kafka_offset >= 0)
 );
 
+-- Records that a fix-up (`--jq`) gave to a client that the record itself does not name: written before the row is, so
+-- that an audit knows whose the row may be.
+CREATE TABLE IF NOT EXISTS public.replay_mended (
+    topic        text        NOT NULL,
+    partition    integer     NOT NULL,
+    kafka_offset bigint      NOT NULL,
+    client_id    uuid        NOT NULL,
+    run_id       uuid        NOT NULL,
+    at           timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT replay_mended_pkey PRIMARY KEY (topic, partition, kafka_offset)
+);
+
 COMMIT;

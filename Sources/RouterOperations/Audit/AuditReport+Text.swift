@@ -84,7 +84,9 @@ extension AuditReport {
     public var verdict: String {
         let judged = "\(totals.readable.grouped) readable offsets below the committed ones"
         let accepted = totals.accepted > 0 ? ", \(totals.accepted.grouped) given up by a person" : ""
-        let parts = "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters" + accepted
+        let discarded = totals.discarded > 0 ? ", \(totals.discarded.grouped) discarded" : ""
+        let parts =
+            "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters" + discarded + accepted
         return balanced
             ? "Balanced: \(judged): \(parts), none missing, none twice, none misplaced."
             : "NOT balanced: \(judged): \(parts), \(totals.missing.grouped) missing, \(totals.duplicated.grouped) twice, "

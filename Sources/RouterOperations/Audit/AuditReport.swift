@@ -13,12 +13,13 @@ public struct AuditReport: Encodable, Sendable {
         public var rows = 0
         public var delivered = 0
         public var deadLettered = 0
+        public var discarded = 0
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
 
         enum CodingKeys: String, CodingKey {
-            case partition, low, committed, high, readable, rows, delivered, missing, duplicated, misplaced
+            case partition, low, committed, high, readable, rows, delivered, discarded, missing, duplicated, misplaced
             case deadLettered = "dead_lettered"
         }
     }
@@ -42,6 +43,7 @@ public struct AuditReport: Encodable, Sendable {
         public var readable = 0
         public var delivered = 0
         public var deadLettered = 0
+        public var discarded = 0
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
@@ -57,7 +59,7 @@ public struct AuditReport: Encodable, Sendable {
         public var rowsWithoutRecord = 0
 
         enum CodingKeys: String, CodingKey {
-            case readable, delivered, missing, duplicated, misplaced, accepted
+            case readable, delivered, discarded, missing, duplicated, misplaced, accepted
             case rowsOfFormerLog = "rows_of_former_log"
             case deadLettered = "dead_lettered"
             case deliveredAndDeadLettered = "delivered_and_dead_lettered"
@@ -75,6 +77,7 @@ public struct AuditReport: Encodable, Sendable {
         public var readable = 0
         public var delivered = 0
         public var deadLettered = 0
+        public var discarded = 0
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
@@ -83,7 +86,7 @@ public struct AuditReport: Encodable, Sendable {
             case clientID = "client_id"
             case clientName = "client_name"
             case databaseName = "ch_database_name"
-            case status, readable, delivered, missing, duplicated, misplaced
+            case status, readable, delivered, discarded, missing, duplicated, misplaced
             case deadLettered = "dead_lettered"
         }
     }

@@ -29,6 +29,7 @@ struct AuditRun {
     private let partitions: [AuditKafka.Partition]
     private let deadLetters: DeadLetterIndex
     private let source: AuditDatabases
+    private let mended: MendedOrigins
     private var databases: [Database] = []
     private var tally: AuditTally
     private var unjudged = AuditReport.Unjudged()
@@ -36,15 +37,17 @@ struct AuditRun {
 
     init(
         settings: Settings, clients: [ClientRecord], onlyClient: Int?, partitions: [AuditKafka.Partition],
-        deadLetters: DeadLetterIndex, databases: AuditDatabases, decided: Decided
+        deadLetters: DeadLetterIndex, databases: AuditDatabases, decided: Decided, discards: DeadLetterDiscards,
+        mended: MendedOrigins
     ) {
         self.settings = settings
         self.clients = clients
         self.partitions = partitions
         self.deadLetters = deadLetters
         source = databases
+        self.mended = mended
         numbers = Dictionary(clients.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { $1 })
-        tally = AuditTally(onlyClient: onlyClient, skips: AcceptedSkip.all(decided.acceptances))
+        tally = AuditTally(onlyClient: onlyClient, skips: AcceptedSkip.all(decided.acceptances), discards: discards)
         self.decided = decided
         mayHaveFormerLog = Set(
             decided.acceptances.filter { $0.takenAtMilliseconds != nil }.map(\.acceptance.partition))
@@ -108,8 +111,10 @@ struct AuditRun {
                 var window = OffsetWindow(lo..<hi, comparesTimes: mayHaveFormerLog.contains(partition.id))
                 let place = TopicPartition(topic: settings.kafka.rawTopic, partition: partition.id)
                 try scan.read(place, lo..<hi) {
+                    let client = mended.client(partition.id, $0.offset).flatMap { numbers[$0] }
                     window.addRecord(
-                        offset: $0.offset, owner: reader.owner(of: $0), timeMilliseconds: $0.timestampMilliseconds)
+                        offset: $0.offset, owner: client.map { .client($0) } ?? reader.owner(of: $0),
+                        timeMilliseconds: $0.timestampMilliseconds)
                 }
                 try await addRows(to: &window, partition.id)
                 tally.add(
@@ -147,7 +152,8 @@ struct AuditRun {
         report.partitions = partitions.map(partition)
         report.totals = AuditReport.Totals(
             readable: total.readable, delivered: total.delivered, deadLettered: total.deadLettered,
-            missing: total.missing, duplicated: total.duplicated, misplaced: tally.misplaced.total,
+            discarded: total.discarded, missing: total.missing, duplicated: total.duplicated,
+            misplaced: tally.misplaced.total,
             deliveredAndDeadLettered: total.deliveredAndDeadLettered,
             beyondRetention: partitions.reduce(0) { $0 + $1.low }, accepted: total.accepted,
             rowsOfFormerLog: total.rowsOfFormerLog, rowsWithoutRecord: total.rowsWithoutRecord)
@@ -179,7 +185,9 @@ struct AuditRun {
         let counts = tally.byPartition[one.id] ?? AuditTally.Counts()
         return AuditReport.Partition(
             partition: one.id, low: one.low, committed: one.committed, high: one.high, readable: counts.readable,
-            rows: counts.rows, delivered: counts.delivered, deadLettered: counts.deadLettered, missing: counts.missing,
+            rows: counts.rows, delivered: counts.delivered, deadLettered: counts.deadLettered,
+            discarded: counts.discarded,
+            missing: counts.missing,
             duplicated: counts.duplicated, misplaced: counts.misplaced)
     }
 
@@ -192,8 +200,8 @@ struct AuditRun {
         return AuditReport.Client(
             clientID: client.id.description, clientName: client.name, databaseName: client.databaseName,
             status: client.status.rawValue, readable: counts.readable, delivered: counts.delivered,
-            deadLettered: counts.deadLettered, missing: counts.missing, duplicated: counts.duplicated,
-            misplaced: counts.misplaced)
+            deadLettered: counts.deadLettered, discarded: counts.discarded, missing: counts.missing,
+            duplicated: counts.duplicated, misplaced: counts.misplaced)
     }
 
     private func offset(_ entry: OffsetList.Entry) -> AuditReport.Offset {

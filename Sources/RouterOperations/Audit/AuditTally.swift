@@ -5,6 +5,8 @@ struct AuditTally: Sendable {
         var rows = 0
         var delivered = 0
         var deadLettered = 0
+        /// Dead letters that an operator gave up; not among the ones above.
+        var discarded = 0
         var missing = 0
         /// Neither a row nor a dead letter, and a person has accepted that.
         var accepted = 0
@@ -17,6 +19,7 @@ struct AuditTally: Sendable {
 
     /// Only this client's records and database are judged; nil: all.
     let onlyClient: Int?
+    let discards: DeadLetterDiscards
     private(set) var total = Counts()
     private(set) var byPartition: [Int32: Counts] = [:]
     private(set) var byClient: [Int: Counts] = [:]
@@ -28,8 +31,9 @@ struct AuditTally: Sendable {
     /// What people accepted to lose, by partition, and how much of it was found.
     private(set) var skips: [Int32: [AcceptedSkip]]
 
-    init(onlyClient: Int?, skips: [AcceptedSkip] = []) {
+    init(onlyClient: Int?, skips: [AcceptedSkip] = [], discards: DeadLetterDiscards = DeadLetterDiscards()) {
         self.onlyClient = onlyClient
+        self.discards = discards
         self.skips = Dictionary(grouping: skips, by: \.partition)
     }
 
@@ -84,6 +88,8 @@ struct AuditTally: Sendable {
                 own.delivered = 1
                 // A row wins: a verdict that changed, a circuit that opened, a dead letter sent twice.
                 if deadReason != nil { own.deliveredAndDeadLettered = 1 }
+            } else if discards.contains(partition, verdict.offset) {
+                own.discarded = 1
             } else if let deadReason {
                 own.deadLettered = 1
                 byReason[deadReason, default: 0] += 1
@@ -120,6 +126,7 @@ extension AuditTally.Counts {
         rows += other.rows
         delivered += other.delivered
         deadLettered += other.deadLettered
+        discarded += other.discarded
         missing += other.missing
         accepted += other.accepted
         duplicated += other.duplicated

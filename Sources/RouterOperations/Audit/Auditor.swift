@@ -33,6 +33,8 @@ public struct Auditor {
         progress("reading the clients")
         let postgres = try PostgresConnection(settings.postgresSettings)
         let clients = try ClientRepository(postgres).list()
+        let discards = try DeadLetterDiscards.load(postgres, topic: settings.kafka.rawTopic)
+        let mended = try MendedOrigins.load(postgres, topic: settings.kafka.rawTopic)
         let onlyClient = try client.map { try number(of: $0, clients) }
         let databases = AuditDatabases(warehouse: warehouse, topic: settings.kafka.rawTopic)
         try await warehouse.ask("SELECT 1 FORMAT RowBinary")
@@ -48,7 +50,7 @@ public struct Auditor {
 
         var run = AuditRun(
             settings: settings, clients: clients, onlyClient: onlyClient, partitions: partitions,
-            deadLetters: deadLetters, databases: databases, decided: decided)
+            deadLetters: deadLetters, databases: databases, decided: decided, discards: discards, mended: mended)
         progress("looking at the databases")
         try await run.findRows()
         let scan = try PartitionScan(properties: settings.kafkaProperties, log: log.kafkaLog)

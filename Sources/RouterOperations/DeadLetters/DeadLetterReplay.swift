@@ -154,7 +154,8 @@ public final class DeadLetterReplay {
             let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic)
             let round = ReplayRound(
                 topic: topic, finder: finder, settings: settings, options: options, jq: jq,
-                clients: ClientRepository(connection), inserter: nil, report: report)
+                clients: ClientRepository(connection), inserter: nil, report: report,
+                recordMended: { _ in })
             try await round.run(places, shouldStop: shouldStop, progress: progress) { _ in }
             return round.report
         }
@@ -169,7 +170,10 @@ public final class DeadLetterReplay {
         report.runID = run.id.description
         let round = ReplayRound(
             topic: topic, finder: finder, settings: settings, options: options, jq: jq, clients: run.repository,
-            inserter: inserter, report: report)
+            inserter: inserter, report: report
+        ) { [topic] mended in
+            try MendedOrigins.add(run.postgres, topic: topic.rawTopic, run: run.id, mended)
+        }
         do {
             try await round.run(places, shouldStop: shouldStop, progress: progress) { failures in
                 try DeadLetterAttempts.add(run.postgres, topic: topic.rawTopic, failures)

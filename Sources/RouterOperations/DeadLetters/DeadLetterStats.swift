@@ -114,7 +114,7 @@ public struct DeadLetterStats: Encodable, Sendable {
     private static let maxShown = 30
 
     public var verdict: String {
-        "\(total.grouped) dead letters of \(topic): \(open.grouped) open, \(delivered.grouped) delivered since, "
+        "\(total.grouped) dead letters: \(open.grouped) open, \(delivered.grouped) delivered since, "
             + "\(discarded.grouped) discarded."
     }
 

@@ -10,6 +10,9 @@ struct ReplayLetter {
     /// The record's own credential headers, as often as they were given.
     var credentialHeaders: [(name: [UInt8], value: [UInt8]?)] = []
     var isWithoutValue: Bool
+    /// The client that the record named before a fix-up; nil when it named none, or there was no fix-up.
+    var namedBefore: ClientID?
+    var isMended = false
 
     /// nil when the headers name no origin; then it was not chosen.
     init?(_ record: KafkaRecord, _ headers: DeadLetterHeaders) {

@@ -24,6 +24,7 @@ final class ReplayRound {
     private let clients: ClientRepository
     /// nil in a dry run.
     private let inserter: Reinserter?
+    private let recordMended: ([(key: Key, client: ClientID)]) throws -> Void
     private let started = ContinuousClock.now
     private var decoder: EventDecoder
     private var judged = 0
@@ -33,7 +34,8 @@ final class ReplayRound {
 
     init(
         topic: DeadLetterTopic, finder: RowFinder, settings: Settings, options: ReplayOptions, jq: JQProgram?,
-        clients: ClientRepository, inserter: Reinserter?, report: ReplayReport
+        clients: ClientRepository, inserter: Reinserter?, report: ReplayReport,
+        recordMended: @escaping ([(key: Key, client: ClientID)]) throws -> Void
     ) {
         self.topic = topic
         self.finder = finder
@@ -43,6 +45,7 @@ final class ReplayRound {
         self.clients = clients
         self.inserter = inserter
         self.report = report
+        self.recordMended = recordMended
         decoder = EventDecoder(topic: settings.kafka.rawTopic, maxEventBytes: settings.limits.maxEventBytes)
     }
 
@@ -154,6 +157,10 @@ final class ReplayRound {
         for (var letter, output) in zip(letters, outputs) {
             switch output {
             case .value(let value):
+                letter.namedBefore = letter.withView { view in
+                    if case .credentials(let id, _) = decoder.open(view) { id } else { nil }
+                }
+                letter.isMended = true
                 letter.value = value
                 fixed.append(letter)
             case .nothing:
@@ -174,13 +181,20 @@ final class ReplayRound {
         let entries = try clients.entries(named(by: letters))
         var blocks = ReinsertBlocks()
         var fields = EventFields()
+        var mended: [(key: Key, client: ClientID)] = []
         for letter in letters {
             letter.withView { view in
-                if let refusal = judge(view, entries, wall, &fields, &blocks) {
+                switch judge(view, entries, wall, &fields, &blocks) {
+                case .failure(let refusal):
                     fail(letter.partition, letter.offset, refusal.reason.rawValue, refusal.detail)
+                case .success(let client):
+                    if letter.isMended, letter.namedBefore != client {
+                        mended.append((Key(partition: letter.partition, offset: letter.offset), client))
+                    }
                 }
             }
         }
+        try recordMended(mended)
         return blocks.sealed(topic: settings.kafka.rawTopic, nowMilliseconds: wall)
     }
 
@@ -199,19 +213,19 @@ final class ReplayRound {
     private func judge(
         _ view: RecordView, _ entries: [ClientID: ClientEntry], _ wall: Int64, _ fields: inout EventFields,
         _ blocks: inout ReinsertBlocks
-    ) -> Refusal? {
+    ) -> Result<ClientID, Refusal> {
         switch decoder.open(view) {
-        case .refused(let refusal): return refusal
+        case .refused(let refusal): return .failure(refusal)
         case .credentials(let id, let keyHash):
-            guard let entry = entries[id] else { return ClientJudgement.unknownClient }
+            guard let entry = entries[id] else { return .failure(ClientJudgement.unknownClient) }
             if let refusal = ClientJudgement.refusal(for: entry, keyHash: keyHash, nowMilliseconds: wall) {
-                return refusal
+                return .failure(refusal)
             }
-            if let refusal = decoder.finish(view, into: &fields) { return refusal }
+            if let refusal = decoder.finish(view, into: &fields) { return .failure(refusal) }
             blocks.append(
                 fields, client: entry, partition: view.partition, offset: view.offset,
                 receivedAtMilliseconds: view.timestampMilliseconds ?? wall)
-            return nil
+            return .success(id)
         }
     }
 }
