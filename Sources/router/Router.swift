@@ -15,7 +15,7 @@ struct Router: AsyncParsableCommand {
         version: BuildInformation.version,
         subcommands: [
             RunCommand.self, ClientCommand.self, ProvisionCommand.self, AuditCommand.self, DlqCommand.self,
-            OffsetsCommand.self, SendCommand.self,
+            RebuildCommand.self, OffsetsCommand.self, SendCommand.self,
             PauseCommand.self, ResumeCommand.self, DatabaseCommand.self,
         ])
 }

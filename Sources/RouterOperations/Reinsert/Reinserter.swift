@@ -90,7 +90,8 @@ final class Reinserter {
                 guard let piece = states[index].next else { continue }
                 queries += 1
                 let attempt = Attempt(
-                    block: blocks[index], piece: piece, topic: topic, queryID: "\(run.queryPrefix)\(queries)-\(blocks[index].client)-",
+                    block: blocks[index], piece: piece, topic: topic,
+                    queryID: "\(run.queryPrefix)\(queries)-\(blocks[index].client)-",
                     capabilities: capabilities, client: client, warehouse: warehouse, finder: finder)
                 group.addTask {
                     let answer = try await attempt.insert()
