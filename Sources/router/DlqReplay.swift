@@ -34,7 +34,10 @@ struct DlqReplay: AsyncParsableCommand {
     @Option(help: "Leave alone what replays have tried so often in vain.")
     var maxAttempts: Int?
 
-    @Option(help: ArgumentHelp("A fix-up of each value, by the program jq.", valueName: "program"))
+    @Option(
+        // A program may begin with a minus.
+        parsing: .unconditional,
+        help: ArgumentHelp("A fix-up of each value, by the program jq.", valueName: "program"))
     var jq: String?
 
     @Flag(help: "Go on until stopped: what comes in, and what failed, again at growing pauses.")

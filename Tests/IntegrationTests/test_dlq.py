@@ -278,7 +278,7 @@ def test_a_bad_jq_program_touches_nothing(suspended, program):
     assert not rows(suspended).keys() & origins(suspended)
 
 
-@pytest.mark.parametrize("program", ["input", "halt_error", "[inputs]"])
+@pytest.mark.parametrize("program", ["input", "halt_error"])
 def test_a_jq_program_that_breaks_out_stops_the_replay(suspended, program):
     before = rows(suspended)
     answer = suspended.cli("dlq", "replay", "--jq", program)
