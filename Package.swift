@@ -102,8 +102,8 @@ let package = Package(
                 "ClientStore", "OffsetStore", "RouterDatabase", "RouterConfiguration", "RouterConnections", "CCurl",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            // A link to clickhouse/schemas: the program carries the files, and works from any folder.
-            resources: [.embedInCode("Schemas")],
+            // Links to clickhouse/schemas and clickhouse/migrations: the program carries the files, and works from any folder.
+            resources: [.embedInCode("Schemas"), .embedInCode("MigrationFiles")],
             swiftSettings: hot),
         .executableTarget(
             name: "router",
@@ -149,7 +149,8 @@ let package = Package(
                 "RouterOperations", "RouterConnections", "RouterConfiguration", "RouterCore", "KafkaClient",
                 "OffsetStore", .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict),
+            // What the tests compare with.
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "RouterConfigurationTests",
             dependencies: ["RouterConfiguration", .product(name: "Logging", package: "swift-log")],

@@ -1,6 +1,4 @@
-import ClickHouseClient
 import ClickHouseNative
-import Foundation
 import RouterCore
 
 /// What provisioning asks about one client's database, and does to it.
@@ -63,16 +61,16 @@ struct ClientWarehouse {
         return !body.isEmpty
     }
 
-    func apply(_ version: SchemaVersion) async throws {
-        for statement in try version.statements(database: database) {
-            do {
-                try await warehouse.ask(statement.sql)
-            } catch let exception as ClickHouseException {
-                throw OperationError(
-                    "schema_refused",
-                    "ClickHouse refuses the statement at line \(statement.line) of schema version \(version.version), "
-                        + "\(version.name): \(exception)")
-            }
-        }
+    /// The tables of the database with a rough number of rows, the largest first; empty where there is no such database.
+    func contents() async throws -> [(name: String, rows: UInt64)] {
+        var reader = RowBinaryReader(
+            try await warehouse.ask(
+                """
+                SELECT name, ifNull(total_rows, 0) FROM system.tables WHERE database = {db:String} \
+                ORDER BY total_rows DESC, name FORMAT RowBinary
+                """, [("db", database)]))
+        var tables: [(name: String, rows: UInt64)] = []
+        while !reader.isAtEnd { tables.append((try reader.readString(), try reader.readUInt64())) }
+        return tables
     }
 }

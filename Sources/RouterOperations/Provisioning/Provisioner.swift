@@ -1,3 +1,4 @@
+import ClickHouseClient
 import ClientStore
 import Logging
 import PostgresClient
@@ -7,164 +8,199 @@ import RouterCore
 
 /// `router provision`: gives clients their database and tables, and makes pending ones active.
 ///
-/// The order makes it safe to repeat after a stop at any point: tables, the record of their version, verification, and
-/// only then the status. Each step changes nothing where it was done before.
-public struct Provisioner {
+/// The order makes it safe to repeat after a stop at any point: that it was begun, the statements of each version with a
+/// record of each (`SchemaRunner`), verification, and only then the status. Each step changes nothing where it was done
+/// before.
+public struct Provisioner: Sendable {
     public enum Selection: Sendable {
         case clients([ClientID])
         /// Every pending client.
         case all
     }
 
-    private let connection: PostgresConnection
-    private let repository: ClientRepository
-    private let warehouse: Warehouse
+    public struct Options: Sendable {
+        /// A folder as `clickhouse/migrations`; nil is what the program carries.
+        public var directory: String?
+        /// Versions above it are left for `router migrate up`.
+        public var target: Int?
+        public var parallel = ClientPool.defaultParallel
+        /// How long to wait for somebody who is changing schemas: provisioning is often a step of a script.
+        public var waitSeconds = 60
+        /// Made on every server of this cluster, with Replicated engines.
+        public var cluster: String?
+        /// A ClickHouse user for each client that reads its own database and nothing else.
+        public var makesUser = false
+        /// Takes a database over that holds tables already.
+        public var adopts = false
+
+        public static let defaultParallel = ClientPool.defaultParallel
+        public static let maxParallel = ClientPool.maxParallel
+
+        public init() {}
+    }
+
+    let ledger: SchemaLedger
+    let warehouse: Warehouse
+    let files: MigrationFiles
+    let options: Options
     private let log: Logger
 
-    public init(settings: Settings, log: Logger) throws {
-        connection = try PostgresConnection(settings.postgresSettings)
-        repository = ClientRepository(connection)
-        warehouse = Warehouse(settings: settings)
+    public init(settings: Settings, options: Options, log: Logger) throws {
+        files = try MigrationFiles(directory: options.directory)
+        ledger = try SchemaLedger(settings: settings)
+        warehouse = Warehouse(settings: settings, connections: options.parallel + 1)
+        self.options = options
         self.log = log
     }
 
-    /// - Parameter progress: called after each client.
-    /// - Throws: when Postgres or ClickHouse cannot be asked at all, or a client named does not exist; what one client's
-    ///   database refuses is in the report, and the next client follows.
+    /// - Parameters:
+    ///   - word: what a person should know while they wait.
+    ///   - progress: called after each client, with how many are done and how many there are.
+    /// - Throws: when nothing could be begun, or a client named does not exist; what one client's database refuses is in the
+    ///   report, and so is what stopped the rest.
     public func provision(
-        _ selection: Selection, progress: (ProvisionReport.Client) -> Void
+        _ selection: Selection, word: @escaping @Sendable (String) -> Void,
+        progress: (ProvisionReport.Client, Int, Int) -> Void
     ) async throws -> ProvisionReport {
-        let records = try select(selection)
         defer { warehouse.shutdown() }
-        if !records.isEmpty { try await warehouse.ask("SELECT 1 FORMAT RowBinary") }
+        let records = try await select(selection)
+        guard !records.isEmpty else { return ProvisionReport() }
+        try await ledger.lock(.shared, waitSeconds: options.waitSeconds, word: word)
+        let start = ContinuousClock.now
+        try await warehouse.ask("SELECT 1 FORMAT RowBinary")
+        var done: [String: ProvisionReport.Client] = [:]
+        let failure = await ClientPool.run(records, limit: options.parallel) { record in
+            try await provision(record)
+        } each: { record, client in
+            done[record.id.description] = client
+            progress(client, done.count, records.count)
+        }
         var report = ProvisionReport()
-        for record in records {
-            let client = try await provision(record)
-            report.clients.append(client)
-            progress(client)
+        report.clients = records.compactMap { done[$0.id.description] }
+        report.seconds = Migrator.seconds(since: start)
+        if let failure {
+            // A user's password that was made has to be shown, whatever came later.
+            guard !report.clients.isEmpty else { throw failure }
+            report.stopped = "\(failure)"
         }
         return report
     }
 
-    /// Every one named has to exist before anything is done for the first.
-    private func select(_ selection: Selection) throws -> [ClientRecord] {
-        switch selection {
-        case .all: return try repository.list().filter { $0.status == .pending }
-        case .clients(let ids):
-            var seen: Set<ClientID> = []
-            return try ids.filter { seen.insert($0).inserted }.map { id in
-                guard let record = try repository.find(id) else {
-                    throw OperationError(
-                        "client_not_found",
-                        "there is no client with the id \(id), so nothing was done; `router client list` shows all")
+    /// What would be sent to ClickHouse; nothing is sent but questions.
+    public func dryRun(_ selection: Selection) async throws -> SchemaDryRun {
+        defer { warehouse.shutdown() }
+        var result = SchemaDryRun()
+        for record in try await select(selection) {
+            do {
+                let work = try await work(record, changes: false)
+                result.add(work.plan, record.id)
+                if options.makesUser, work.plan.refusal == nil, work.placement?.user == nil {
+                    let user = ClientUser(database: record.databaseName, cluster: work.cluster)
+                    for sql in try user.statements(passwordHash: "SHA-256 of a new password") {
+                        result.add(sql: sql, file: "the client's user", record.id)
+                    }
                 }
-                return record
+            } catch SchemaStop.refused(let text) {
+                result.refusals.append(.init(clientID: record.id.description, detail: text))
             }
         }
+        return result
     }
+
+    private func select(_ selection: Selection) async throws -> [ClientRecord] {
+        switch selection {
+        case .all: try await ledger.clients().filter { $0.status == .pending }
+        case .clients(let ids): try await ledger.find(all: ids)
+        }
+    }
+
+    // MARK: One client
 
     private func provision(_ record: ClientRecord) async throws -> ProvisionReport.Client {
         var client = ProvisionReport.Client(
             clientID: record.id.description, clientName: record.name, databaseName: record.databaseName,
             status: record.status.rawValue, outcome: .unchanged)
         do {
-            guard record.status != .deprovisioned else {
-                throw Refusal("the client is deprovisioned: its database stays gone; add it as a new client")
+            try await ledger.lock(record.id, waitSeconds: options.waitSeconds)
+            do {
+                // Another operator may have been at it until now.
+                guard let current = try await ledger.find(record.id) else {
+                    throw SchemaStop.refused("the client is gone")
+                }
+                try await carryOut(current, &client)
+            } catch {
+                try? await ledger.release(record.id)
+                throw error
             }
-            let start = ContinuousClock.now
-            let existedBefore = try await makeTables(record)
-            client.schemaVersion = try recordVersions(record.id, took: ContinuousClock.now - start)
-            client.detail = try changedFiles(record.id)
-            switch record.status {
-            case .pending:
-                client.status = try repository.setStatus(record.id, from: [.pending], to: .active).status.rawValue
-                client.outcome = .provisioned
-            case .suspended:
-                client.detail = "the client is suspended and stays so"
-            case .active, .deprovisioned: if !existedBefore { client.outcome = .provisioned }
-            }
-        } catch let refusal as Refusal {
+            try await ledger.release(record.id)
+        } catch SchemaStop.refused(let text) {
             client.outcome = .refused
-            client.detail = refusal.text
-        } catch let error as PostgresError where error.code != .statementFailed && error.code != .uniqueViolation {
-            // No client after this one would fare better.
-            throw error
-        } catch {
+            client.detail = text
+        } catch SchemaStop.failed(let text) {
+            client.outcome = .failed
+            client.detail = text
+        } catch let error as PostgresError where error.code == .statementFailed || error.code == .uniqueViolation {
             client.outcome = .failed
             client.detail = "\(error)"
-            log.debug("provisioning failed", metadata: ["client": "\(record.id)", "error": "\(error)"])
+        } catch let exception as ClickHouseException {
+            client.outcome = .failed
+            client.detail = "\(exception)"
+        } catch let error as ClientRepositoryError {
+            client.outcome = .refused
+            client.detail = error.message
+        }
+        if client.outcome == .failed {
+            log.debug("provisioning failed", metadata: ["client": "\(record.id)", "error": "\(client.detail ?? "")"])
         }
         return client
     }
 
-    /// - Returns: whether the table was there before.
-    private func makeTables(_ record: ClientRecord) async throws -> Bool {
-        let database = ClientWarehouse(warehouse: warehouse, database: record.databaseName)
-        let table = "\(record.databaseName).\(DestinationStatement.eventsTable)"
-        let before = try await database.shape()
-        if before.exists {
-            if let misfit = before.misfit {
-                throw Refusal(
-                    "\(table) exists already and \(misfit): it is not a table of this router; drop or rename it, or "
-                        + "give the client another database")
-            }
-            if record.status == .pending, try await database.holdsRows(notOf: record.id) {
-                throw Refusal(
-                    "\(table) exists already and holds rows of another client; give this client another database")
-            }
+    private func carryOut(_ record: ClientRecord, _ client: inout ProvisionReport.Client) async throws {
+        let work = try await work(record, changes: true)
+        if let refusal = work.plan.refusal { throw SchemaStop.refused(refusal) }
+        let runner = SchemaRunner(warehouse: warehouse, ledger: ledger)
+        let target = SchemaRunner.Target(id: record.id, database: record.databaseName, cluster: work.cluster)
+        for step in work.plan.steps { client.statements += try await runner.carryOut(step, on: target) }
+        try await verify(record)
+        client.schemaVersion = work.versions.map(\.version).filter { $0 <= options.target ?? Int.max }.max()
+        if !work.plan.steps.isEmpty { client.outcome = .provisioned }
+        var remarks = work.remarks
+        if options.makesUser { remarks += try await makeUser(record, work, &client) }
+        switch record.status {
+        case .pending:
+            client.status = try await ledger.activate(record.id).rawValue
+            client.outcome = .provisioned
+        case .suspended: remarks.append("the client is suspended and stays so")
+        case .active, .deprovisioned: break
         }
-        for version in SchemaSources.all { try await database.apply(version) }
-        try await verify(database, table)
-        return before.exists
+        client.detail = remarks.isEmpty ? nil : remarks.joined(separator: "; ")
     }
 
-    /// Reads back what is there: a CREATE … IF NOT EXISTS says nothing about what it found.
-    private func verify(_ database: ClientWarehouse, _ table: String) async throws {
-        let shape = try await database.shape()
-        guard shape.exists else { throw Refusal("\(table) is not there though ClickHouse said that it was created") }
-        if let misfit = shape.misfit { throw Refusal("\(table) \(misfit)") }
-        guard shape.deduplicationWindow >= TableShape.minDeduplicationWindow else {
-            let setting = database.windowSetting(shape.engine)
-            throw Refusal(
-                "\(table) remembers the deduplication tokens of \(shape.deduplicationWindow) parts only, so a row may be "
-                    + "stored twice; run: ALTER TABLE \(table) MODIFY SETTING \(setting) = 10000")
+    // MARK: The client's user
+
+    /// - Returns: what a person should know.
+    private func makeUser(
+        _ record: ClientRecord, _ work: Work, _ client: inout ProvisionReport.Client
+    ) async throws -> [String] {
+        let user = ClientUser(database: record.databaseName, cluster: work.cluster)
+        if let made = work.placement?.user {
+            return ["it has the ClickHouse user \(made) already, whose password was shown when it was made"]
         }
-    }
-
-    // MARK: schema_versions
-
-    /// Writes down what the client's database has; what is written already stays as it is.
-    private func recordVersions(_ id: ClientID, took: Duration) throws -> Int {
-        let milliseconds = took.components.seconds * 1000 + took.components.attoseconds / 1_000_000_000_000_000
-        for version in SchemaSources.all {
-            try connection.execute(
-                """
-                INSERT INTO public.schema_versions (client_id, version, name, checksum, duration_ms)
-                VALUES ($1::uuid, $2::integer, $3, $4, $5::bigint) ON CONFLICT (client_id, version) DO NOTHING
-                """,
-                [id.description, String(version.version), version.name, version.checksum, String(milliseconds)])
+        switch try await user.make(warehouse) {
+        case .made(let password):
+            try await ledger.note(user: user.name, of: record.id)
+            client.user = user.name
+            client.password = password
+            return []
+        case .exists:
+            return [
+                "no ClickHouse user was made: there is one called \(user.name), and it is not known whose; if an interrupted "
+                    + "run has left it, DROP USER \(user.quotedName) and repeat the command"
+            ]
+        case .notAllowed(let code):
+            return [
+                "no ClickHouse user was made: this server has no access control for us (ClickHouse exception \(code))"
+            ]
         }
-        return SchemaSources.all.map(\.version).max() ?? 0
-    }
-
-    /// The base schema's statements change nothing in a table that is there, so another file than the one applied is
-    /// worth a word and no refusal.
-    private func changedFiles(_ id: ClientID) throws -> String? {
-        let rows = try connection.query(
-            "SELECT version, checksum FROM public.schema_versions WHERE client_id = $1::uuid", [id.description]
-        ).rows
-        let applied = Dictionary(rows.map { ($0["version"], $0["checksum"]) }, uniquingKeysWith: { $1 })
-        let changed = SchemaSources.all.filter { version in
-            applied[String(version.version)].map { $0 != version.checksum } ?? false
-        }
-        guard !changed.isEmpty else { return nil }
-        let names = changed.map { "version \($0.version), \($0.name)" }.joined(separator: "; ")
-        return "the table was made by another edition of \(names); it fits"
-    }
-
-    /// Something that only a person can decide.
-    private struct Refusal: Error {
-        var text: String
-        init(_ text: String) { self.text = text }
     }
 }

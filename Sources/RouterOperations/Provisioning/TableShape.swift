@@ -23,7 +23,7 @@ struct TableShape: Sendable, Equatable {
     /// The columns that the router fills, and their types in the table.
     static let required = EventColumn.allCases.map { Column(name: $0.name, type: type(of: $0)) }
 
-    private static func type(of column: EventColumn) -> String {
+    static func type(of column: EventColumn) -> String {
         switch column {
         case .eventName, .sourceTopic: "LowCardinality(String)"
         default:

@@ -54,12 +54,24 @@ struct Warehouse: Sendable {
         throw OperationError("clickhouse_unreachable", "ClickHouse was not asked")
     }
 
+    /// Sends a statement once, whatever comes of it: for one that may not be sent again before its outcome is known.
+    func once(_ sql: String, queryID: String, timeoutSeconds: Int) async -> ClickHouseAnswer {
+        await client.perform(
+            ClickHouseRequest(
+                sql: sql,
+                settings: [("max_execution_time", String(timeoutSeconds)), ("timeout_overflow_mode", "throw")],
+                queryID: queryID,
+                // The server's own limit comes first, with the clearer error.
+                timeoutMilliseconds: (timeoutSeconds + Self.timeoutMilliseconds / 1000 - Self.maxExecutionSeconds)
+                    * 1000))
+    }
+
     /// Too busy, out of memory, a lock or a keeper for a moment: codes of the server that pass by themselves.
-    private static func passes(_ exception: ClickHouseException) -> Bool {
+    static func passes(_ exception: ClickHouseException) -> Bool {
         [159, 164, 202, 209, 210, 241, 242, 252, 285, 319, 425, 473, 999].contains(exception.code)
     }
 
-    private func unreachable(_ fault: ClickHouseTransportFault) -> OperationError {
+    func unreachable(_ fault: ClickHouseTransportFault) -> OperationError {
         OperationError(
             "clickhouse_unreachable",
             "ClickHouse at \(endpoint) does not answer: \(fault.text); see that it is up, and the CLICKHOUSE_ settings",
