@@ -42,8 +42,8 @@ struct MigrateRepairCommand: AsyncParsableCommand {
             For what the program cannot know: a file was changed on purpose; a statement whose outcome is unknown was, or was not, \
             carried out. It touches no table of ClickHouse, and is recorded in Postgres' schema_repairs.
 
-            Examples: router migrate repair CLIENT_ID --version 3 --accept-checksum --reason "only a comment"
-                      router migrate repair CLIENT_ID --version 3 --statement 2 --done --reason "seen in the table"
+            Examples: router migrate repair CLIENT_ID --migration 3 --accept-checksum --reason "only a comment"
+                      router migrate repair CLIENT_ID --migration 3 --statement 2 --done --reason "seen in the table"
             """)
 
     @OptionGroup var common: CommonOptions
@@ -53,8 +53,9 @@ struct MigrateRepairCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The client's id.", valueName: "client-id"), transform: ClientArgument.parse)
     var id: ClientID
 
-    @Option(help: "The version.")
-    var version: Int
+    // Not --version: that is the program's own.
+    @Option(help: ArgumentHelp("The number of the migration.", valueName: "version"))
+    var migration: Int
 
     @Flag(help: "The file may be another one than was applied.")
     var acceptChecksum = false
@@ -98,7 +99,7 @@ struct MigrateRepairCommand: AsyncParsableCommand {
             options.waitSeconds = wait
             let migrator = try Migrator(settings: context.settings, options: options, log: context.log)
             defer { migrator.shutdown() }
-            let repair = SchemaRepair(version: version, action: try action(), reason: reason)
+            let repair = SchemaRepair(version: migration, action: try action(), reason: reason)
             try await migrator.repair(id, repair, word: SchemaOutput.word)
             if report.json { return try Terminal.printJSON(["client_id": id.description, "repaired": "true"]) }
             Terminal.printLines(["Recorded. Next: router migrate up --client \(id)"])

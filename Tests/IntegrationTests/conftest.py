@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from support.front import Front
 from support.notes import NOTES
 from support.process import find_binary
 from support.secrecy import Secrets
@@ -52,6 +53,15 @@ def bare_world(stack, binary, secrets, request, tmp_path):
 @pytest.fixture
 def world(bare_world):
     return bare_world.create_topics()
+
+
+@pytest.fixture
+def front(world):
+    """Orders to the ClickHouse front; none is left afterwards."""
+    orders = Front(world.settings)
+    orders.clear()
+    yield orders
+    orders.clear()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -76,7 +76,7 @@ import Testing
         var text = ""
         for version in try MigrationFiles(directory: nil).versions(of: MigrationFilesTests.client) {
             for statement in try version.statements(database: "client_x", cluster: "main") {
-                text += "-- \(version.fileName), line \(statement.line)\n\(statement.shownSQL);\n\n"
+                text += "-- \(version.fileName), line \(statement.line)\n\(statement.sql);\n\n"
             }
         }
         if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {

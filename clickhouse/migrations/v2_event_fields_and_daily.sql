@@ -85,7 +85,7 @@ ORDER BY (day, event_name, source_topic, source_partition)
 SETTINGS non_replicated_deduplication_window = 0;
 
 -- What people ask: one line per day (UTC) and event name, merged when read, exact at any moment.
-CREATE OR REPLACE VIEW {database}.events_daily AS
+CREATE VIEW IF NOT EXISTS {database}.events_daily AS
 SELECT
     day,
     event_name,

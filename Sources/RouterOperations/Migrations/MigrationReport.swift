@@ -89,7 +89,7 @@ public struct SchemaDryRun: Encodable, Sendable {
                 statements.append(
                     Statement(
                         clientID: id.description, version: step.version.version, statement: statement.number,
-                        file: step.version.fileName, line: statement.line, sql: statement.shownSQL))
+                        file: step.version.fileName, line: statement.line, sql: statement.sql))
             }
         }
     }

@@ -46,7 +46,7 @@ struct SchemaPlan: Sendable {
         if let first = changed.first(where: { $0.version > 1 || !toleratesOtherBase }) {
             refusal =
                 "\(first.fileName) was changed after it was applied to this client; put the file back as it was "
-                + "and write the change as a new migration, or accept it: router migrate repair CLIENT_ID --version "
+                + "and write the change as a new migration, or accept it: router migrate repair CLIENT_ID --migration "
                 + "\(first.version) --accept-checksum --reason TEXT"
         }
     }

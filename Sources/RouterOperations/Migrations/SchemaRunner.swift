@@ -94,7 +94,7 @@ struct SchemaRunner: Sendable {
             // ClickHouse may have refused it after a part of its rows.
             throw SchemaStop.refused(
                 "\(place) was sent and is not known to be done, and running it twice might do harm; see what it did, then: "
-                    + "router migrate repair \(target.id) --version \(version.version) --statement \(statement.number) "
+                    + "router migrate repair \(target.id) --migration \(version.version) --statement \(statement.number) "
                     + "--done (or --not-done) --reason TEXT")
         }
         // ClickHouse changes a table's definition as a whole or not at all.

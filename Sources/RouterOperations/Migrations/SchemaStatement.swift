@@ -4,6 +4,7 @@ struct SchemaStatement: Sendable, Equatable {
     var number: Int
     /// The line of its first word in the file.
     var line: Int
+    /// Without the comments in front of it.
     var sql: String
     /// SHA-256 of the statement as it stands in the file, before any client's name.
     var checksum: String
@@ -21,22 +22,18 @@ struct SchemaStatement: Sendable, Equatable {
         self.number = number
         self.line = line
         self.checksum = checksum
-        self.sql =
-            try cluster.map { name throws(ClusterSQLError) in try ClusterSQL.statement(sql, cluster: name) } ?? sql
         let scan = SQLTokens(sql)
         let tokens = scan.tokens
+        // Without the comments in front of it: whoever looks at system.processes sees what it does.
+        let plain = String(decoding: sql.utf8.dropFirst(tokens.first?.range.lowerBound ?? 0), as: UTF8.self)
+        self.sql =
+            try cluster.map { name throws(ClusterSQLError) in try ClusterSQL.statement(plain, cluster: name) } ?? plain
         let first = tokens.first?.text ?? ""
         copiesRows = first == "INSERT"
         changesSchema =
             ["CREATE", "DROP", "ALTER", "RENAME", "ATTACH", "DETACH", "EXCHANGE"].contains(first)
             && !Self.isMutation(tokens)
         isRepeatable = scan.comments.contains(Self.repeatableMark) || Self.isRepeatable(tokens)
-    }
-
-    /// The statement without its comments and blank lines in front, for a listing.
-    var shownSQL: String {
-        sql.split(separator: "\n", omittingEmptySubsequences: false)
-            .drop { $0.drop { $0 == " " }.isEmpty || $0.hasPrefix("--") }.joined(separator: "\n")
     }
 
     // MARK: Words
