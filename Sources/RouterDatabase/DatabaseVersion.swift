@@ -39,6 +39,8 @@ public enum DatabaseVersions {
         DatabaseVersion("02_schema_versions", PackageResources._2_schema_versions_sql),
         DatabaseVersion("03_partition_progress", PackageResources._3_partition_progress_sql),
         DatabaseVersion("04_offset_acceptances", PackageResources._4_offset_acceptances_sql),
+        DatabaseVersion("05_schema_progress", PackageResources._5_schema_progress_sql),
+        DatabaseVersion("06_schema_repairs", PackageResources._6_schema_repairs_sql),
         DatabaseVersion("07_replay", PackageResources._7_replay_sql),
         DatabaseVersion("08_dead_letter_discards", PackageResources._8_dead_letter_discards_sql),
         DatabaseVersion("11_pauses", PackageResources._1_pauses_sql),

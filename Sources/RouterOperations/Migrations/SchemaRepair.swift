@@ -1,4 +1,3 @@
-import Foundation
 import PostgresClient
 import RouterCore
 
@@ -108,7 +107,7 @@ public struct SchemaRepair: Sendable {
             """,
             [
                 id.description, String(version), statement.map(String.init), action, before, after, reason,
-                NSUserName().isEmpty ? "unknown" : NSUserName(),
+                OperatorName.current,
             ])
     }
 }
