@@ -85,7 +85,7 @@ ORDER BY (day, event_name, source_topic, source_partition)
 SETTINGS replicated_deduplication_window = 0, replicated_deduplication_window_seconds = 604800;
 
 -- v2_event_fields_and_daily.sql, line 88
-CREATE OR REPLACE VIEW `client_x`.events_daily ON CLUSTER `main` AS
+CREATE VIEW IF NOT EXISTS `client_x`.events_daily ON CLUSTER `main` AS
 SELECT
     day,
     event_name,
