@@ -79,13 +79,14 @@ extension Pipeline {
 
     private func commit(_ partition: Int32, _ state: PartitionState, _ ticket: UInt64) {
         let target = TopicPartition(topic: topic, partition: partition)
-        guard !consumer.isJoining else {
-            membership.heldCommits.append((partition, state, ticket))
-            return
-        }
         guard !membership.isRejoining, isStillMember() else {
             // Sent now it might be taken, under a generation that this state is not of.
             mailbox.post(.delivery(.committed(partition: partition, ticket: ticket, answer: .generationMissed)))
+            return
+        }
+        // Looked at last: the look at the member above waits for librdkafka's thread, which may just set out to join.
+        guard !consumer.isJoining else {
+            membership.heldCommits.append((partition, state, ticket))
             return
         }
         membership.commits[ticket] = (partition, state)
