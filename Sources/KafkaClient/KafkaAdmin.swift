@@ -171,7 +171,7 @@ public final class KafkaAdmin: Sendable {
     }
 
     /// Sends one admin request on a queue of its own and waits for its event.
-    private func ask(
+    func ask(
         _ operation: rd_kafka_admin_op_t, _ doing: String, _ timeoutMilliseconds: Int,
         _ send: (_ options: OpaquePointer, _ queue: OpaquePointer) -> Void,
         read: (_ event: OpaquePointer) -> KafkaError?

@@ -14,8 +14,18 @@ struct Router: AsyncParsableCommand {
             """,
         version: BuildInformation.version,
         subcommands: [
-            RunCommand.self, ClientCommand.self, ProvisionCommand.self, MigrateCommand.self, AuditCommand.self,
-            DlqCommand.self, RebuildCommand.self, OffsetsCommand.self, SendCommand.self,
-            PauseCommand.self, ResumeCommand.self, DatabaseCommand.self,
+            RunCommand.self,
+            ClientCommand.self,
+            ProvisionCommand.self,
+            MigrateCommand.self,
+            AuditCommand.self,
+            DlqCommand.self,
+            RebuildCommand.self,
+            OffsetsCommand.self,
+            SendCommand.self,
+            PauseCommand.self,
+            ResumeCommand.self,
+            DatabaseCommand.self,
+            DoctorCommand.self,
         ])
 }

@@ -1,0 +1,82 @@
+import KafkaClient
+import RouterConfiguration
+import RouterConnections
+import RouterCore
+
+/// Where the group stands in the raw topic: partitions that stand still, that have lost records or are about to.
+struct OffsetsCheck {
+    let settings: Settings
+    let findings: Findings
+    let known: KnownClients?
+
+    /// Partitions whose oldest unread record is looked at: those with the largest lag.
+    private static let maxHeadroomPartitions = 16
+    private static let headroomWarningShare = 0.5
+    private static let headroomFaultShare = 0.1
+
+    func run(_ partitions: [Int32], _ queries: KafkaQueries, _ retention: Int64?, _ log: @escaping KafkaLog) throws {
+        let topic = settings.kafka.rawTopic
+        let committed = try queries.committed(
+            partitions.map { TopicPartition(topic: topic, partition: $0) },
+            timeoutMilliseconds: Doctor.questionMilliseconds)
+        var stopped: [String] = []
+        var lost: [String] = []
+        var lags: [(partition: TopicPartition, from: Int64, high: Int64)] = []
+        for entry in committed {
+            if let error = entry.error { throw error }
+            let (low, high) = try queries.watermarks(entry.partition, timeoutMilliseconds: Doctor.questionMilliseconds)
+            let decision = StartDecision.decide(
+                committed: entry.offset.map { ($0, entry.metadata) },
+                progressOffset: known?.progress[entry.partition.partition], low: low, high: high)
+            let number = entry.partition.partition
+            switch decision {
+            case .stop(let reason): stopped.append("partition \(number): \(reason)")
+            case .resumeAfterLoss(_, let range): lost.append("\(range.count.grouped) of partition \(number)")
+            default: break
+            }
+            lags.append((entry.partition, max(entry.offset ?? low, low), high))
+        }
+        if let first = stopped.first {
+            findings.fault(
+                "kafka.offsets", "\(stopped.count) partitions stand still; \(first)",
+                "router offsets show, then decide with router offsets accept")
+        } else if !lost.isEmpty {
+            findings.fault(
+                "kafka.offsets", "records were deleted by retention before they were delivered: \(Findings.some(lost))",
+                "they are gone from Kafka: ask the producers; raise retention.ms")
+        } else {
+            let lag = lags.reduce(Int64(0)) { $0 + max(0, $1.high - $1.from) }
+            findings.ok("kafka.offsets", "every partition can go on; \(lag.grouped) records are not delivered yet")
+        }
+        findings.check("kafka.headroom") { try headroom(lags, retention, log) }
+    }
+
+    private func headroom(
+        _ lags: [(partition: TopicPartition, from: Int64, high: Int64)], _ retention: Int64?, _ log: @escaping KafkaLog
+    ) throws {
+        let waiting = lags.filter { $0.high > $0.from }.sorted { $0.high - $0.from > $1.high - $1.from }
+        guard let retention, retention > 0 else { return }
+        guard !waiting.isEmpty else {
+            return findings.ok("kafka.headroom", "nothing waits that retention could delete")
+        }
+        let reader = try KafkaTimestampReader(properties: settings.kafkaGroupProperties, log: log)
+        let now = WallClock.milliseconds()
+        var worst: (partition: TopicPartition, left: Int64)?
+        for entry in waiting.prefix(Self.maxHeadroomPartitions) {
+            let timestamp = try reader.timestampMilliseconds(
+                of: entry.partition, from: entry.from, to: entry.high, timeoutMilliseconds: Doctor.questionMilliseconds)
+            guard let timestamp else { continue }
+            let left = retention - (now - timestamp)
+            if left < worst?.left ?? .max { worst = (entry.partition, left) }
+        }
+        guard let worst else { return findings.ok("kafka.headroom", "the records that wait carry no timestamps") }
+        let minutes = max(0, worst.left / 60_000)
+        let text = "the oldest record that waits (\(worst.partition)) may be deleted in \(minutes.grouped) minutes"
+        let advice = "raise the topic's retention.ms now, then see why it is not read (router status)"
+        switch Double(worst.left) / Double(retention) {
+        case ..<Self.headroomFaultShare: findings.fault("kafka.headroom", text, advice)
+        case ..<Self.headroomWarningShare: findings.warning("kafka.headroom", text, advice)
+        default: findings.ok("kafka.headroom", text)
+        }
+    }
+}
