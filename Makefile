@@ -5,7 +5,7 @@ PYTHON := .dev/venv/bin/python
 JOBS ?=
 SWIFT_FLAGS := $(if $(JOBS),-j $(JOBS))
 
-.PHONY: help setup build demo run test test-unit test-fuzz test-front test-integration lint clean
+.PHONY: help setup build demo run test test-unit test-fuzz test-front test-integration lint completions manual clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,16 @@ test-integration: build ## The program against real servers, on a private stack
 
 lint: setup ## Format, shell scripts, import direction, Dockerfile
 	@dev/lint
+
+completions: build ## Completions for bash, zsh and fish, into .build/completions
+	@mkdir -p .build/completions
+	.build/release/router completions bash >.build/completions/router
+	.build/release/router completions zsh >.build/completions/_router
+	.build/release/router completions fish >.build/completions/router.fish
+
+manual: build ## The manual page, into .build/manual/router.1
+	@mkdir -p .build/manual
+	.build/release/router --experimental-dump-help | dev/manual >.build/manual/router.1
 
 clean: ## End the development stack and remove its data and everything built
 	@if [ -x $(PYTHON) ]; then dev/stack reset; fi

@@ -9,6 +9,10 @@ struct AuditCommand: AsyncParsableCommand {
         discussion: """
             Judges every record of the raw topic that can be read and is below the group's committed offset, and changes nothing. It may \
             run beside the router. Exit status: 0 balanced, 2 not, 1 when a server could not be asked.
+
+            Examples:
+              router audit
+              router audit --client 1b4e28ba-2fa1-41d2-883f-0016d3cca427 --json
             """)
 
     @OptionGroup var common: CommonOptions
@@ -38,7 +42,8 @@ struct AuditCommand: AsyncParsableCommand {
         }
         if !result.findings.isEmpty { Terminal.printLines([""] + result.findings) }
         let remarks = result.remarks.map { "Note: \(TextTable.oneLine($0))" }
-        if !remarks.isEmpty { Terminal.printLines([""] + remarks) }
-        Terminal.printLines(["", Terminal.styled(result.verdict, result.balanced ? .green : .red)])
+        for remark in remarks { Terminal.printLines([""] + TextWrap.lines(remark, first: "", indent: 0)) }
+        let verdict = TextWrap.lines(result.verdict, first: "", indent: 0)
+        Terminal.printLines([""] + verdict.map { Terminal.styled($0, result.balanced ? .green : .red) })
     }
 }

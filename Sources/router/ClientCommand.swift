@@ -56,7 +56,11 @@ struct ClientCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists all clients, the oldest first.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists all clients, the oldest first.",
+            discussion: """
+                Example: router client list --json
+                """)
 
         @OptionGroup var common: CommonOptions
         @OptionGroup var report: ReportOptions
@@ -75,7 +79,11 @@ struct ClientCommand: AsyncParsableCommand {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows one client.")
+        static let configuration = CommandConfiguration(
+            abstract: "Shows one client.",
+            discussion: """
+                Example: router client show 1b4e28ba-2fa1-41d2-883f-0016d3cca427
+                """)
 
         @OptionGroup var common: CommonOptions
         @OptionGroup var report: ReportOptions

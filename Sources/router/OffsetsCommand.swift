@@ -18,6 +18,8 @@ struct OffsetsCommand: AsyncParsableCommand {
             discussion: """
                 DELIVERED TO is what Postgres remembers: the last offset of the highest completed batch. Exit status: 0 no \
                 partition stands still, 2 some do.
+
+                Example: router offsets show --json
                 """)
 
         @OptionGroup var common: CommonOptions

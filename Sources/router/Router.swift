@@ -27,5 +27,7 @@ struct Router: AsyncParsableCommand {
             ResumeCommand.self,
             DatabaseCommand.self,
             DoctorCommand.self,
+            StatusCommand.self,
+            CompletionsCommand.self,
         ])
 }

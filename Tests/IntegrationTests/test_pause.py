@@ -2,6 +2,7 @@
 
 import json
 
+from generator import samples
 from support import exposition
 from support.waiting import until
 
@@ -121,3 +122,26 @@ def test_what_cannot_be_paused_is_refused(world):
     nothing = world.cli("resume", "--partition", 1, "--json")
     assert nothing.status == 0 and nothing.json["changed"] == []
     assert world.sql("SELECT count(*) FROM pauses WHERE group_id = %s", world.group) == [(0,)]
+
+
+def test_the_headroom_of_a_partition_that_waits_goes_down_with_the_age_of_its_oldest_record(world, seed):
+    """An hour old by its own timestamp, in a topic that keeps records for a week (the broker's default)."""
+    world.add_client()
+    world.cli("pause", "--partition", 1, "--reason", REASON)
+    router = world.run().await_ready()
+    hour = 3_600_000
+    world.produce(samples(seed, list(world.clients.values()), 5, world.now() - hour, 0, {"plain"}), partition=1)
+    made = min(each.timestamp_ms for each in world.produced)
+    assert made < world.now() - hour + 60_000
+
+    def headroom():
+        family = exposition.read(router.get("/metrics")[1]).get("router_retention_headroom_seconds")
+        found = {dict(labels)["partition"]: value for (_, labels), value in family.samples.items()} if family else {}
+        return found if "1" in found and found["1"] < found.get("0", 0) else None
+
+    found = until("the headroom of partition 1", headroom, seconds=60)
+    retention = found["0"]
+    assert retention == found["2"] > 86_400
+    age = (world.now() - made) / 1000
+    assert retention - age - 60 < found["1"] < retention - age + 60, "a look is 15 seconds old at most"
+    world.cli("resume", "--partition", 1)

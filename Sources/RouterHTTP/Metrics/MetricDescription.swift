@@ -55,7 +55,13 @@ public struct MetricDescription: Sendable {
             "router_client_cache_lookups_total", .counter, "Look-ups in the client directory, by level and result.",
             labels: ["level", "result"]),
         .init("router_buffered_bytes", .gauge, "Bytes in open and outstanding batches and in Kafka's queue."),
-        .init("router_paused_partitions", .gauge, "Partitions that are not read at the moment, to bound the memory."),
+        .init(
+            "router_paused_partitions", .gauge,
+            "Partitions that are not read at the moment: to bound the memory, by an operator, or standing still."),
+        .init(
+            "router_retention_headroom_seconds", .gauge,
+            "Seconds until retention deletes the partition's oldest record that is not delivered; not there where unknown.",
+            labels: ["topic", "partition"]),
         .init("router_build_info", .gauge, "Always 1; the labels say which build is running.", labels: ["version"]),
         .init(
             droppedSeriesName, .counter,

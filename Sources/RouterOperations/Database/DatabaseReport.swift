@@ -41,8 +41,8 @@ public struct DatabaseReport: Sendable, Encodable {
 
     public var table: TextTable {
         var table = TextTable([
-            .init("version", .right), .init("name", maxWidth: 32), .init("state", maxWidth: 16),
-            .init("applied at", maxWidth: 24),
+            .init("VERSION", .right), .init("NAME", maxWidth: 32), .init("STATE", maxWidth: 16),
+            .init("APPLIED AT", maxWidth: 24),
         ])
         for version in versions {
             table.add([

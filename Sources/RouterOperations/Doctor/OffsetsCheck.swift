@@ -16,25 +16,16 @@ struct OffsetsCheck {
 
     func run(_ partitions: [Int32], _ queries: KafkaQueries, _ retention: Int64?, _ log: @escaping KafkaLog) throws {
         let topic = settings.kafka.rawTopic
-        let committed = try queries.committed(
-            partitions.map { TopicPartition(topic: topic, partition: $0) },
+        let positions = try GroupPosition.read(
+            partitions.map { TopicPartition(topic: topic, partition: $0) }, progress: known?.progress ?? [:], queries,
             timeoutMilliseconds: Doctor.questionMilliseconds)
-        var stopped: [String] = []
         var lost: [String] = []
-        var lags: [(partition: TopicPartition, from: Int64, high: Int64)] = []
-        for entry in committed {
-            if let error = entry.error { throw error }
-            let (low, high) = try queries.watermarks(entry.partition, timeoutMilliseconds: Doctor.questionMilliseconds)
-            let decision = StartDecision.decide(
-                committed: entry.offset.map { ($0, entry.metadata) },
-                progressOffset: known?.progress[entry.partition.partition], low: low, high: high)
-            let number = entry.partition.partition
-            switch decision {
-            case .stop(let reason): stopped.append("partition \(number): \(reason)")
-            case .resumeAfterLoss(_, let range): lost.append("\(range.count.grouped) of partition \(number)")
-            default: break
-            }
-            lags.append((entry.partition, max(entry.offset ?? low, low), high))
+        for position in positions {
+            guard case .resumeAfterLoss(_, let range) = position.decision else { continue }
+            lost.append("\(range.count.grouped) of partition \(position.partition.partition)")
+        }
+        let stopped = positions.compactMap { position in
+            position.stopReason.map { "partition \(position.partition.partition): \($0)" }
         }
         if let first = stopped.first {
             findings.fault(
@@ -45,16 +36,16 @@ struct OffsetsCheck {
                 "kafka.offsets", "records were deleted by retention before they were delivered: \(Findings.some(lost))",
                 "they are gone from Kafka: ask the producers; raise retention.ms")
         } else {
-            let lag = lags.reduce(Int64(0)) { $0 + max(0, $1.high - $1.from) }
+            let lag = positions.reduce(Int64(0)) { $0 + $1.lag }
             findings.ok("kafka.offsets", "every partition can go on; \(lag.grouped) records are not delivered yet")
         }
-        findings.check("kafka.headroom") { try headroom(lags, retention, log) }
+        findings.check("kafka.headroom") { try headroom(positions, retention, log) }
     }
 
     private func headroom(
-        _ lags: [(partition: TopicPartition, from: Int64, high: Int64)], _ retention: Int64?, _ log: @escaping KafkaLog
+        _ positions: [GroupPosition], _ retention: Int64?, _ log: @escaping KafkaLog
     ) throws {
-        let waiting = lags.filter { $0.high > $0.from }.sorted { $0.high - $0.from > $1.high - $1.from }
+        let waiting = positions.filter { $0.lag > 0 }.sorted { $0.lag > $1.lag }
         guard let retention, retention > 0 else { return }
         guard !waiting.isEmpty else {
             return findings.ok("kafka.headroom", "nothing waits that retention could delete")
@@ -64,7 +55,7 @@ struct OffsetsCheck {
         var worst: (partition: TopicPartition, left: Int64)?
         for entry in waiting.prefix(Self.maxHeadroomPartitions) {
             let timestamp = try reader.timestampMilliseconds(
-                of: entry.partition, from: entry.from, to: entry.high, timeoutMilliseconds: Doctor.questionMilliseconds)
+                of: entry.partition, from: entry.next, to: entry.high, timeoutMilliseconds: Doctor.questionMilliseconds)
             guard let timestamp else { continue }
             let left = retention - (now - timestamp)
             if left < worst?.left ?? .max { worst = (entry.partition, left) }

@@ -16,7 +16,7 @@ struct PostgresCheck {
     /// What `router run` needs, table by table.
     private static let rights = [
         ("clients", ["SELECT"]), ("partition_progress", ["SELECT", "INSERT", "UPDATE"]), ("pauses", ["SELECT"]),
-        ("router_schema", ["SELECT"]),
+        ("router_schema", ["SELECT"]), ("offset_acceptances", ["SELECT", "UPDATE"]),
     ]
 
     /// - Returns: nil when Postgres could not be asked for the clients.
@@ -154,16 +154,8 @@ struct PostgresCheck {
             else { continue }
             versions[id, default: []].insert(version)
         }
-        var progress: [Int32: Int64] = [:]
-        let rows = try connection.query(
-            """
-            SELECT partition, last_completed_offset FROM public.partition_progress WHERE group_id = $1 AND topic = $2
-            """, [settings.kafka.groupID, settings.kafka.rawTopic]
-        ).rows
-        for row in rows {
-            guard let partition = row["partition"].flatMap({ Int32($0) }) else { continue }
-            progress[partition] = row["last_completed_offset"].flatMap { Int64($0) }
-        }
+        let progress = try PartitionProgress.read(
+            connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
         return KnownClients(
             clients: try ClientRepository(connection).list(), versions: versions, progress: progress)
     }

@@ -112,8 +112,8 @@ public struct PauseReport: Sendable, Encodable {
 
     public var table: TextTable {
         var table = TextTable([
-            .init("paused", maxWidth: 36), .init("since", maxWidth: 20), .init("by", maxWidth: 16),
-            .init("reason", maxWidth: 22),
+            .init("PAUSED", maxWidth: 36), .init("SINCE", maxWidth: 20), .init("BY", maxWidth: 16),
+            .init("REASON", maxWidth: 22),
         ])
         for entry in pauses {
             let subject = entry.clientID ?? entry.partition.map { "partition \($0)" } ?? ""

@@ -15,7 +15,7 @@ public struct TextTable: Sendable {
         }
     }
 
-    /// What fits on a terminal without wrapping. The caller's widths keep to it.
+    /// What fits on a terminal without wrapping: where the cells are longer together, the widest are cut.
     public static let maxWidth = 100
     private static let gap = "  "
 
@@ -36,13 +36,13 @@ public struct TextTable: Sendable {
 
     /// The lines, the heading first, no trailing blanks.
     public func lines(heading: (String) -> String = { $0 }) -> [String] {
-        let widths = columns.indices.map { index in
-            rows.reduce(columns[index].title.count) { max($0, $1[index].count) }
-        }
+        let widths = fitted(
+            columns.indices.map { index in rows.reduce(columns[index].title.count) { max($0, $1[index].count) } })
         func line(_ cells: [String]) -> String {
             let padded = cells.indices.map { index in
-                let blanks = String(repeating: " ", count: widths[index] - cells[index].count)
-                return columns[index].alignment == .left ? cells[index] + blanks : blanks + cells[index]
+                let cell = Self.cut(cells[index], widths[index])
+                let blanks = String(repeating: " ", count: widths[index] - cell.count)
+                return columns[index].alignment == .left ? cell + blanks : blanks + cell
             }
             var text = padded.joined(separator: Self.gap)
             while text.last == " " { text.removeLast() }
@@ -50,6 +50,23 @@ public struct TextTable: Sendable {
         }
         return [heading(line(columns.map(\.title)))] + rows.map(line)
     }
+
+    /// The widths, made smaller until a line fits: text gives way before numbers, the widest column first.
+    private func fitted(_ widths: [Int]) -> [Int] {
+        var widths = widths
+        var excess = widths.reduce(0, +) + Self.gap.count * max(0, widths.count - 1) - Self.maxWidth
+        while excess > 0 {
+            let text = widths.indices.filter { columns[$0].alignment == .left && widths[$0] > Self.leastTextWidth }
+            let any = widths.indices.filter { widths[$0] > 1 }
+            guard let widest = (text.isEmpty ? any : text).max(by: { widths[$0] < widths[$1] }) else { break }
+            widths[widest] -= 1
+            excess -= 1
+        }
+        return widths
+    }
+
+    /// A cut cell has to be told from its neighbours.
+    private static let leastTextWidth = 8
 
     /// A server's words on one line, nothing in them obeyed by a terminal.
     public static func oneLine(_ text: String) -> String {

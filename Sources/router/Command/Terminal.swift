@@ -32,6 +32,11 @@ enum Terminal {
         write(lines.map { $0 + "\n" }.joined(), to: STDOUT_FILENO)
     }
 
+    /// A screen that replaces the one before it, on a terminal. Each line is wiped to its end, so that nothing flickers.
+    static func redraw(_ lines: [String]) {
+        write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J", to: STDOUT_FILENO)
+    }
+
     static func print(_ table: TextTable) { printLines(table.lines { styled($0, .bold) }) }
 
     static func printJSON(_ value: some Encodable) throws {

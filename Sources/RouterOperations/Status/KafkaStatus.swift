@@ -1,0 +1,97 @@
+import KafkaClient
+import Logging
+import RouterConfiguration
+import RouterConnections
+import RouterCore
+
+/// What Kafka tells for `router status`. Blocking; its time is limited from outside.
+struct KafkaStatus: Sendable {
+    let settings: Settings
+    let queries: KafkaQueries
+    let log: KafkaLog
+
+    /// Partitions whose oldest undelivered record is looked at: those with the largest lag.
+    private static let maxOldest = 16
+    /// Dead letters that are counted at most: what a broker hands over within a second or two.
+    private static let maxDeadLetters: Int64 = 50_000
+    private static let hourMilliseconds: Int64 = 3_600_000
+
+    init(settings: Settings, log: Logger) throws(KafkaError) {
+        self.settings = settings
+        self.log = { _, facility, message in
+            log.debug("\(message)", metadata: ["source": "librdkafka", "facility": "\(facility)"])
+        }
+        queries = try KafkaQueries(properties: settings.kafkaGroupProperties, log: self.log)
+    }
+
+    func positions(progress: [Int32: Int64]) throws -> [GroupPosition] {
+        let topic = settings.kafka.rawTopic
+        return try GroupPosition.read(
+            try partitions(of: topic), progress: progress, queries,
+            timeoutMilliseconds: StatusReader.questionMilliseconds)
+    }
+
+    func group() throws(KafkaError) -> KafkaGroup? {
+        try queries.group(settings.kafka.groupID, timeoutMilliseconds: StatusReader.questionMilliseconds)
+    }
+
+    /// By partition: the age in seconds of the first record that is not delivered.
+    func oldest(_ positions: [GroupPosition], nowMilliseconds: Int64) throws -> [Int32: Int64] {
+        let waiting = positions.filter { $0.lag > 0 }.sorted { $0.lag > $1.lag }.prefix(Self.maxOldest)
+        guard !waiting.isEmpty else { return [:] }
+        let reader = try KafkaTimestampReader(properties: settings.kafkaGroupProperties, log: log)
+        var ages: [Int32: Int64] = [:]
+        for position in waiting {
+            let timestamp = try reader.timestampMilliseconds(
+                of: position.partition, from: position.next, to: position.high,
+                timeoutMilliseconds: StatusReader.questionMilliseconds)
+            if let timestamp { ages[position.partition.partition] = max(0, nowMilliseconds - timestamp) / 1000 }
+        }
+        return ages
+    }
+
+    /// The dead letters of the last hour, by reason; the newest where there are too many to count.
+    func deadLetters(nowMilliseconds: Int64) throws -> StatusReport.DeadLetters {
+        let partitions = try partitions(of: settings.kafka.deadLetterTopic)
+        let starts = try queries.offsets(
+            for: partitions.map { ($0, nowMilliseconds - Self.hourMilliseconds) },
+            timeoutMilliseconds: StatusReader.questionMilliseconds)
+        var found = StatusReport.DeadLetters()
+        let scan = try PartitionScan(properties: settings.kafkaGroupProperties, log: log)
+        for partition in partitions {
+            guard let start = starts[partition] ?? nil else { continue }
+            let high = try queries.watermarks(
+                partition, timeoutMilliseconds: StatusReader.questionMilliseconds
+            ).high
+            let first = max(start, high - Self.maxDeadLetters / Int64(max(1, partitions.count)))
+            if first > start { found.complete = false }
+            guard first < high else { continue }
+            try scan.read(partition, first..<high) { record in
+                found.byReason[Self.reason(record), default: 0] += 1
+            }
+        }
+        return found
+    }
+
+    private static func reason(_ record: KafkaRecord) -> String {
+        var reason: String?
+        // A header block that cannot be parsed is one without a reason.
+        try? record.forEachHeader { name, value in
+            guard name.elementsEqual("router.reason".utf8), let value else { return }
+            reason = String(decoding: value, as: UTF8.self)
+        }
+        // The set is closed; anything else was not written by a router.
+        return reason.flatMap { DeadLetterReason(rawValue: $0)?.rawValue } ?? "other"
+    }
+
+    private func partitions(of topic: String) throws -> [TopicPartition] {
+        let found = try KafkaAdmin(queries.handle).metadata(
+            [topic], timeoutMilliseconds: StatusReader.questionMilliseconds
+        ).first
+        if let error = found?.error {
+            if error.isUnknownTopicOrPartition { return [] }
+            throw error
+        }
+        return (found?.partitions ?? []).map { TopicPartition(topic: topic, partition: $0.id) }
+    }
+}
