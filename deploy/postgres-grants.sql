@@ -31,6 +31,8 @@ GRANT SELECT ON public.clients, public.pauses, public.router_schema TO router_ru
 GRANT SELECT, INSERT, UPDATE ON public.partition_progress TO router_run;
 -- It takes what `router offsets accept` wrote down, and says when.
 GRANT SELECT, UPDATE ON public.offset_acceptances TO router_run;
+-- What retention took before it was delivered.
+GRANT SELECT, INSERT ON public.retention_losses TO router_run;
 
 -- Operators: every table of the router's, by name, because the database may hold others. router_schema is for reading:
 -- only an upgrade writes it.
@@ -40,7 +42,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY[
-        'clients', 'schema_versions', 'partition_progress', 'offset_acceptances', 'schema_progress', 'schema_placement',
+        'clients', 'schema_versions', 'partition_progress', 'offset_acceptances', 'retention_losses', 'schema_progress', 'schema_placement',
         'schema_repairs', 'replay_runs', 'dead_letter_attempts', 'replay_mended', 'dead_letter_discards',
         'dead_letter_discard_ranges', 'removals', 'removed_offsets', 'client_retention', 'pauses']
     LOOP

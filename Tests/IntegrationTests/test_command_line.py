@@ -77,7 +77,7 @@ def test_the_manual_has_every_command_and_option(binary, help_of_all):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["pause", "--partition", "1"], "--reason"), (["client"], "add"), (["db"], "upgrade"), (["doctr"], "doctor"),
+    (["pause", "--partition", "1"], "--reason"), (["client"], "add"), (["db"], "upgrade"), (["doctr"], "router --help"),
     (["resume"], "--client")])
 def test_an_error_says_what_to_do_next(binary, arguments, words):
     answer = run_command(binary, clean_environment(), arguments)

@@ -197,3 +197,16 @@ def test_a_user_without_rights_is_told_which(world):
     finally:
         world.sql(f"DROP OWNED BY {role}")
         world.sql(f"DROP ROLE {role}")
+
+
+def test_a_partition_that_was_accepted_does_not_stand_still(world):
+    world.add_client()
+    world.sql("INSERT INTO partition_progress (group_id, topic, partition, last_completed_offset) VALUES (%s, %s, 1, 9)",
+              world.group, world.raw)
+    try:
+        check(doctor(world), "kafka.offsets", "fault", "partition 1")
+        accepted = world.cli("offsets", "accept", "--partition", 1, "--earliest", "--reason", "a test", "--yes")
+        assert accepted.status == 0, accepted
+        check(doctor(world), "kafka.offsets", "ok")
+    finally:
+        world.sql("DELETE FROM partition_progress WHERE group_id = %s", world.group)

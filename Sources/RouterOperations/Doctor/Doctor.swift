@@ -4,6 +4,7 @@ import PostgresClient
 import RouterConfiguration
 import RouterConnections
 import RouterCore
+import RouterDatabase
 
 /// Looks at everything that the router depends on, and says what is wrong and what to do. It changes nothing, but for a
 /// committed offset in a Kafka group of its own, which it removes again.
@@ -67,8 +68,8 @@ struct KnownClients: Sendable {
     var clients: [ClientRecord]
     /// Versions of each client's schema that were written down.
     var versions: [ClientID: Set<Int>]
-    /// The last completed offset of each partition, for this group and topic.
-    var progress: [Int32: Int64]
+    /// Of this group and topic.
+    var progress: PartitionProgress
 
     var active: [ClientRecord] { clients.filter { $0.status == .active } }
 }

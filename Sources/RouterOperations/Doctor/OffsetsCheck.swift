@@ -2,6 +2,7 @@ import KafkaClient
 import RouterConfiguration
 import RouterConnections
 import RouterCore
+import RouterDatabase
 
 /// Where the group stands in the raw topic: partitions that stand still, that have lost records or are about to.
 struct OffsetsCheck {
@@ -17,7 +18,8 @@ struct OffsetsCheck {
     func run(_ partitions: [Int32], _ queries: KafkaQueries, _ retention: Int64?, _ log: @escaping KafkaLog) throws {
         let topic = settings.kafka.rawTopic
         let positions = try GroupPosition.read(
-            partitions.map { TopicPartition(topic: topic, partition: $0) }, progress: known?.progress ?? [:], queries,
+            partitions.map { TopicPartition(topic: topic, partition: $0) },
+            progress: known?.progress ?? PartitionProgress(), queries,
             timeoutMilliseconds: Doctor.questionMilliseconds)
         var lost: [String] = []
         for position in positions {

@@ -17,6 +17,7 @@ struct PostgresCheck {
     private static let rights = [
         ("clients", ["SELECT"]), ("partition_progress", ["SELECT", "INSERT", "UPDATE"]), ("pauses", ["SELECT"]),
         ("router_schema", ["SELECT"]), ("offset_acceptances", ["SELECT", "UPDATE"]),
+        ("retention_losses", ["INSERT"]),
     ]
 
     /// - Returns: nil when Postgres could not be asked for the clients.
@@ -66,7 +67,7 @@ struct PostgresCheck {
                 "postgres.schema", "all \(DatabaseVersions.all.count) versions of the router's tables are there")
         }
         return !state.missingTables.contains("clients") && !state.missingTables.contains("schema_versions")
-            && !state.missingTables.contains("partition_progress")
+            && state.missingTables.isDisjoint(with: ["partition_progress", "offset_acceptances"])
     }
 
     private func writable(_ connection: PostgresConnection) throws {

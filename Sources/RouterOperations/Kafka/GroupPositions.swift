@@ -1,5 +1,6 @@
 import KafkaClient
 import RouterCore
+import RouterDatabase
 
 /// Where a group stands in one partition, and whether a router can go on there.
 struct GroupPosition: Sendable {
@@ -10,14 +11,16 @@ struct GroupPosition: Sendable {
     /// nil when nothing is committed.
     var committed: Int64?
     var decision: StartDecision
+    /// Somebody accepted where the partition goes on, and no router has taken it yet.
+    var isAccepted: Bool
 
     /// The first offset that is not known to be delivered and that the log still holds.
     var next: Int64 { max(committed ?? low, low) }
     var lag: Int64 { max(0, high - next) }
 
-    /// - Parameter progress: the last completed offset of each partition, as Postgres remembers it.
+    /// - Parameter progress: what Postgres remembers; empty where it cannot be asked.
     static func read(
-        _ partitions: [TopicPartition], progress: [Int32: Int64], _ queries: KafkaQueries, timeoutMilliseconds: Int
+        _ partitions: [TopicPartition], progress: PartitionProgress, _ queries: KafkaQueries, timeoutMilliseconds: Int
     ) throws(KafkaError) -> [GroupPosition] {
         var positions: [GroupPosition] = []
         for entry in try queries.committed(partitions, timeoutMilliseconds: timeoutMilliseconds) {
@@ -28,14 +31,15 @@ struct GroupPosition: Sendable {
                     partition: entry.partition, low: low, high: high, committed: entry.offset,
                     decision: StartDecision.decide(
                         committed: entry.offset.map { ($0, entry.metadata) },
-                        progressOffset: progress[entry.partition.partition], low: low, high: high)))
+                        progressOffset: progress.completed[entry.partition.partition], low: low, high: high),
+                    isAccepted: progress.accepted.contains(entry.partition.partition)))
         }
         return positions
     }
 
     /// Why the partition stands still; nil when a router can go on.
     var stopReason: String? {
-        if case .stop(let reason) = decision { return reason }
+        if case .stop(let reason) = decision, !isAccepted { return reason }
         return nil
     }
 }

@@ -3,6 +3,7 @@ import Logging
 import RouterConfiguration
 import RouterConnections
 import RouterCore
+import RouterDatabase
 
 /// What Kafka tells for `router status`. Blocking; its time is limited from outside.
 struct KafkaStatus: Sendable {
@@ -24,7 +25,7 @@ struct KafkaStatus: Sendable {
         queries = try KafkaQueries(properties: settings.kafkaGroupProperties, log: self.log)
     }
 
-    func positions(progress: [Int32: Int64]) throws -> [GroupPosition] {
+    func positions(progress: PartitionProgress) throws -> [GroupPosition] {
         let topic = settings.kafka.rawTopic
         return try GroupPosition.read(
             try partitions(of: topic), progress: progress, queries,

@@ -28,7 +28,7 @@ public struct StatusReader: Sendable {
     private struct PostgresAnswer: Sendable {
         var milliseconds: Int
         var pauses = Pauses()
-        var progress: [Int32: Int64] = [:]
+        var progress = PartitionProgress()
     }
 
     private struct KafkaAnswer: Sendable {
@@ -52,7 +52,7 @@ public struct StatusReader: Sendable {
         async let redis = limited("redis") { [settings] in try Self.askRedis(settings) }
         async let routers = asked()
         let postgres = await limited("postgres") { [settings] in try Self.askPostgres(settings) }
-        let progress = (try? postgres.get())?.progress ?? [:]
+        let progress = (try? postgres.get())?.progress ?? PartitionProgress()
         let kafka = await limited("kafka") { [settings, log] in
             try Self.askKafka(settings, log, progress: progress)
         }
@@ -137,7 +137,7 @@ public struct StatusReader: Sendable {
             answer.pauses = try Pauses.read(
                 connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
         }
-        if !there.contains("partition_progress") {
+        if there.isDisjoint(with: ["partition_progress", "offset_acceptances"]) {
             answer.progress = try PartitionProgress.read(
                 connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
         }
@@ -160,7 +160,8 @@ public struct StatusReader: Sendable {
         return Int(WallClock.milliseconds() - before)
     }
 
-    private static func askKafka(_ settings: Settings, _ log: Logger, progress: [Int32: Int64]) throws -> KafkaAnswer {
+    private static func askKafka(_ settings: Settings, _ log: Logger, progress: PartitionProgress) throws -> KafkaAnswer
+    {
         let before = WallClock.milliseconds()
         let kafka = try KafkaStatus(settings: settings, log: log)
         let group = try kafka.group()
