@@ -26,7 +26,10 @@ struct DlqCommand: AsyncParsableCommand {
 
 struct DlqStats: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stats", abstract: "Counts dead letters by reason, client and day.")
+        commandName: "stats", abstract: "Counts dead letters by reason, client and day.",
+        discussion: """
+            Example: router dlq stats --since 7d --json
+            """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var report: ReportOptions
@@ -54,7 +57,10 @@ struct DlqStats: AsyncParsableCommand {
 
 struct DlqList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists open dead letters, the oldest failures, without their values.")
+        commandName: "list", abstract: "Lists open dead letters, the oldest failures, without their values.",
+        discussion: """
+            Example: router dlq list --reason missing_field --limit 20
+            """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var report: ReportOptions
@@ -137,7 +143,11 @@ struct DlqDiscard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discard",
         abstract: "Gives open dead letters up: they count as discarded, and no replay takes them.",
-        discussion: "Who, why and how many goes to Postgres (dead_letter_discards). Nothing is removed from Kafka.")
+        discussion: """
+            Who, why and how many goes to Postgres (dead_letter_discards). Nothing is removed from Kafka.
+
+            Example: router dlq discard --reason malformed_json --why "a producer's test"
+            """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var report: ReportOptions
