@@ -186,7 +186,7 @@ struct ClientsCheck {
         } else {
             findings.ok("clients.list", words.joined(separator: ", "))
         }
-        let wanted = SchemaSources.all.map(\.version)
+        let wanted = ([MigrationFiles.base] + MigrationFiles.shipped).map(\.version)
         let behind = known.active.filter { client in
             wanted.contains { !(known.versions[client.id]?.contains($0) ?? false) }
         }
