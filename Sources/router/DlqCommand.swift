@@ -104,6 +104,8 @@ struct DlqShow: AsyncParsableCommand {
         discussion: """
             PARTITION/OFFSET are the origin's, of the raw topic; with the name of the dead-letter topic before them, its own. Hashes of \
             keys are masked unless --reveal is given.
+
+            Example: router dlq show 1/4711
             """)
 
     @OptionGroup var common: CommonOptions
@@ -206,6 +208,8 @@ struct DlqExport: AsyncParsableCommand {
         discussion: """
             With --values only the records' values, one a line, as `router send --file` takes them; a value that cannot be one line of \
             text is left out and counted on standard error. Values hold hashes of keys: treat the file as a secret.
+
+            Example: router dlq export --reason malformed_json > letters.jsonl
             """)
 
     @OptionGroup var common: CommonOptions
