@@ -12,6 +12,10 @@ public struct ClientRecord: Sendable, Equatable {
     public var updatedAtMilliseconds: Int64
     /// Until when the key before the last rotation is accepted; nil without one.
     public var previousKeyExpiresAtMilliseconds: Int64?
+    /// The highest version of its schema that was applied; nil before it is provisioned.
+    public var schemaVersion: Int?
+    /// For how many days its table keeps events; nil: for ever.
+    public var retentionDays: Int?
 
     static let columns = """
         client_id, client_name, status, ch_database_name,
@@ -20,7 +24,11 @@ public struct ClientRecord: Sendable, Equatable {
         CASE WHEN isfinite(previous_api_key_expires_at)
              THEN (extract(epoch FROM previous_api_key_expires_at) * 1000)::bigint
              WHEN previous_api_key_expires_at = 'infinity' THEN 9223372036854775807
-             WHEN previous_api_key_expires_at = '-infinity' THEN 0 END AS previous_expires_ms
+             WHEN previous_api_key_expires_at = '-infinity' THEN 0 END AS previous_expires_ms,
+        (SELECT max(v.version) FROM public.schema_versions AS v WHERE v.client_id = clients.client_id)
+            AS schema_version,
+        (SELECT r.days FROM public.client_retention AS r WHERE r.client_id = clients.client_id AND r.ended_at IS NULL
+          ORDER BY r.started_at DESC LIMIT 1) AS retention_days
         """
 
     init(_ row: PostgresRow) throws(PostgresError) {
@@ -40,6 +48,8 @@ public struct ClientRecord: Sendable, Equatable {
         createdAtMilliseconds = try row.requiredInteger("created_ms")
         updatedAtMilliseconds = try row.requiredInteger("updated_ms")
         previousKeyExpiresAtMilliseconds = row["previous_expires_ms"].flatMap { Int64($0) }
+        schemaVersion = row["schema_version"].flatMap { Int($0) }
+        retentionDays = row["retention_days"].flatMap { Int($0) }
     }
 }
 

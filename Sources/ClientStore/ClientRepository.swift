@@ -92,10 +92,12 @@ public struct ClientRepository {
                 previous_api_key_expires_at = CASE WHEN $3::bigint > 0
                     THEN clock_timestamp() + $3::bigint * interval '1 millisecond' END,
                 api_key_hash = $2
-             WHERE client_id = $1::uuid RETURNING \(ClientRecord.columns)
+             WHERE client_id = $1::uuid AND status <> 'deprovisioned' RETURNING \(ClientRecord.columns)
             """, [id.description, keyHash.hex, String(previousValidForMilliseconds)])
-        guard let row = result.rows.first else { throw notFound(id) }
-        return try ClientRecord(row)
+        if let row = result.rows.first { return try ClientRecord(row) }
+        guard try find(id) != nil else { throw notFound(id) }
+        throw ClientRepositoryError(
+            .statusRefused, "client \(id) is deprovisioned: no key of it is accepted, so there is none to replace")
     }
 
     private func one(_ result: PostgresResult, _ id: ClientID) throws(PostgresError) -> ClientRecord {
@@ -105,11 +107,11 @@ public struct ClientRepository {
         return try ClientRecord(row)
     }
 
-    private func notFound(_ id: ClientID) -> ClientRepositoryError {
+    func notFound(_ id: ClientID) -> ClientRepositoryError {
         ClientRepositoryError(.notFound, "there is no client with the id \(id); `router client list` shows all")
     }
 
-    private func check(name: String) throws(ClientRepositoryError) {
+    func check(name: String) throws(ClientRepositoryError) {
         let isBlank = name.allSatisfy(\.isWhitespace)
         // Postgres counts code points, and its text holds no zero byte.
         guard !isBlank, name.unicodeScalars.count <= Self.nameLimitCharacters, !name.utf8.contains(0) else {
@@ -118,7 +120,7 @@ public struct ClientRepository {
         }
     }
 
-    private func check(database: String) throws(ClientRepositoryError) {
+    func check(database: String) throws(ClientRepositoryError) {
         guard DatabaseName.isValid(database) else {
             throw ClientRepositoryError(
                 .databaseInvalid,

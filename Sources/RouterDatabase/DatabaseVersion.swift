@@ -43,6 +43,8 @@ public enum DatabaseVersions {
         DatabaseVersion("06_schema_repairs", PackageResources._6_schema_repairs_sql),
         DatabaseVersion("07_replay", PackageResources._7_replay_sql),
         DatabaseVersion("08_dead_letter_discards", PackageResources._8_dead_letter_discards_sql),
+        DatabaseVersion("09_removals", PackageResources._9_removals_sql),
+        DatabaseVersion("10_client_retention", PackageResources._0_client_retention_sql),
         DatabaseVersion("11_pauses", PackageResources._1_pauses_sql),
         record,
     ]

@@ -5,11 +5,17 @@ import RouterOperations
 struct ClientCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client",
-        abstract: "Adds and shows clients.",
-        subcommands: [Add.self, List.self, Show.self])
+        abstract: "Adds, shows and changes clients.",
+        subcommands: [
+            Add.self, Import.self, List.self, Show.self, RotateKey.self, Suspend.self, Resume.self, Rename.self,
+            Set.self,
+            EraseUser.self,
+        ])
 
     func run() async throws {
-        throw ValidationError("Name what to do: router client add, list or show.")
+        throw ValidationError(
+            "Name what to do: router client add, import, list, show, rotate-key, suspend, resume, rename, set or erase-user."
+        )
     }
 
     struct Add: AsyncParsableCommand {
@@ -59,6 +65,8 @@ struct ClientCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists all clients, the oldest first.",
             discussion: """
+                LAST EVENT is the newest event's own time, LAST DAY the rows with an event time of the last 24 hours.
+
                 Example: router client list --json
                 """)
 
@@ -68,12 +76,13 @@ struct ClientCommand: AsyncParsableCommand {
         func run() async throws {
             let context = try common.start()
             try await CommandRunner.run {
-                let list = try ClientOperations(settings: context.settings).list()
+                let list = try await ClientOperations(settings: context.settings).list()
                 if report.json { return try Terminal.printJSON(list) }
                 if list.clients.isEmpty {
                     return Terminal.printLines(["There are no clients yet: router client add --name NAME"])
                 }
                 Terminal.print(list.table)
+                list.notes.forEach { Terminal.printError("router: " + TextTable.oneLine($0)) }
             }
         }
     }
@@ -94,13 +103,12 @@ struct ClientCommand: AsyncParsableCommand {
         func run() async throws {
             let context = try common.start()
             try await CommandRunner.run {
-                let client = try ClientOperations(settings: context.settings).show(id)
-                if report.json { return try Terminal.printJSON(client) }
-                let width = client.fields.map(\.0.count).max() ?? 0
-                Terminal.printLines(
-                    client.fields.map { label, value in
-                        label + String(repeating: " ", count: width - label.count) + "  " + TextTable.printable(value)
-                    })
+                let list = try await ClientOperations(settings: context.settings).show(id)
+                for client in list.clients {
+                    if report.json { return try Terminal.printJSON(client) }
+                    Terminal.printFields(client.fields)
+                }
+                list.notes.forEach { Terminal.printError("router: " + TextTable.oneLine($0)) }
             }
         }
     }

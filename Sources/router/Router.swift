@@ -18,6 +18,7 @@ struct Router: AsyncParsableCommand {
             ClientCommand.self,
             ProvisionCommand.self,
             MigrateCommand.self,
+            DeprovisionCommand.self,
             AuditCommand.self,
             DlqCommand.self,
             RebuildCommand.self,

@@ -104,25 +104,37 @@ struct AuditKafka {
 struct OwnerReader: ~Copyable {
     private var decoder: EventDecoder
     private let numbers: [ClientID: Int]
+    /// By a client's number, the time before which its events may have expired.
+    private let horizons: [Int: Int64]
     private var last: (id: ClientID, owner: OffsetWindow.Owner)?
+    private var fields = EventFields()
 
     /// - Parameter numbers: the clients that Postgres knows, by their number in the audit's list.
-    init(topic: String, numbers: [ClientID: Int]) {
+    init(topic: String, numbers: [ClientID: Int], horizons: [Int: Int64]) {
+        self.horizons = horizons
         // Whatever the router's limit was when the record came: a larger one is only ever a dead letter, and then its
         // owner does not matter.
         decoder = EventDecoder(topic: topic, maxEventBytes: Int(Int32.max))
         self.numbers = numbers
     }
 
-    mutating func owner(of record: KafkaRecord) -> OffsetWindow.Owner {
-        guard case .credentials(let id, _) = decoder.open(Self.view(record)) else { return .nobody }
-        if let last, last.id == id { return last.owner }
-        let owner: OffsetWindow.Owner = numbers[id].map { .client($0) } ?? .nobody
-        last = (id, owner)
-        return owner
+    mutating func owner(of record: KafkaRecord) -> (OffsetWindow.Owner, mayHaveExpired: Bool) {
+        let view = Self.view(record)
+        guard case .credentials(let id, _) = decoder.open(view) else { return (.nobody, false) }
+        let owner: OffsetWindow.Owner
+        if let last, last.id == id {
+            owner = last.owner
+        } else {
+            owner = numbers[id].map { .client($0) } ?? .nobody
+            last = (id, owner)
+        }
+        guard !horizons.isEmpty, case .client(let number) = owner, let horizon = horizons[number],
+            decoder.finish(view, into: &fields) == nil
+        else { return (owner, false) }
+        return (owner, fields.timestampMilliseconds < horizon)
     }
 
-    private static func view(_ record: KafkaRecord) -> RecordView {
+    static func view(_ record: KafkaRecord) -> RecordView {
         var view = RecordView(
             value: record.value, partition: record.partition, offset: record.offset,
             timestampMilliseconds: record.timestampMilliseconds)

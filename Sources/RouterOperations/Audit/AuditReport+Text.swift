@@ -23,12 +23,12 @@ extension AuditReport {
     public var clientTable: TextTable {
         var table = TextTable(
             [.init("CLIENT", maxWidth: 36), .init("NAME", maxWidth: 16)]
-                + ["READABLE", "DELIVERED", "DEAD", "MISSING"].map { .init($0, .right) })
+                + ["READABLE", "DELIVERED", "DEAD", "REMOVED", "MISSING"].map { .init($0, .right) })
         for one in clients {
             table.add(
                 [
                     one.clientID, one.clientName, "\(one.readable)", "\(one.delivered)", "\(one.deadLettered)",
-                    "\(one.missing)",
+                    "\(one.dropped + one.erased + one.expired)", "\(one.missing)",
                 ])
         }
         return table
@@ -71,6 +71,9 @@ extension AuditReport {
         var lines = notes
         func add(_ count: Int, _ text: String) { if count > 0 { lines.append("\(count.grouped) \(text)") } }
         add(totals.deliveredAndDeadLettered, "offsets have a row and a dead letter; they count as delivered")
+        add(totals.dropped, "rows went with a database that was deprovisioned; they were counted before")
+        add(totals.erased, "rows were erased at a user's wish; they were counted before")
+        add(totals.expired, "events are older than their client's table keeps rows; they have expired")
         add(Int(clamping: totals.beyondRetention), "offsets are beyond retention and cannot be judged")
         add(totals.rowsOfFormerLog, "rows are of the log that the topic had before it was made anew: not judged")
         add(totals.rowsWithoutRecord, "rows are of records that Kafka no longer has (compaction)")
@@ -83,10 +86,12 @@ extension AuditReport {
 
     public var verdict: String {
         let judged = "\(totals.readable.grouped) readable offsets below the committed ones"
+        let removed = totals.dropped + totals.erased + totals.expired
         let accepted = totals.accepted > 0 ? ", \(totals.accepted.grouped) given up by a person" : ""
         let discarded = totals.discarded > 0 ? ", \(totals.discarded.grouped) discarded" : ""
         let parts =
             "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters" + discarded + accepted
+            + (removed > 0 ? ", \(removed.grouped) removed on purpose" : "")
         return balanced
             ? "Balanced: \(judged): \(parts), none missing, none twice, none misplaced."
             : "NOT balanced: \(judged): \(parts), \(totals.missing.grouped) missing, \(totals.duplicated.grouped) twice, "

@@ -17,9 +17,14 @@ public struct AuditReport: Encodable, Sendable {
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
+        /// Rows that were there and were removed on purpose: with their client's database, at a user's wish, by age.
+        public var dropped = 0
+        public var erased = 0
+        public var expired = 0
 
         enum CodingKeys: String, CodingKey {
             case partition, low, committed, high, readable, rows, delivered, discarded, missing, duplicated, misplaced
+            case dropped, erased, expired
             case deadLettered = "dead_lettered"
         }
     }
@@ -57,10 +62,14 @@ public struct AuditReport: Encodable, Sendable {
         public var rowsOfFormerLog = 0
         /// Rows of offsets whose record is gone (compaction).
         public var rowsWithoutRecord = 0
+        public var dropped = 0
+        public var erased = 0
+        public var expired = 0
 
         enum CodingKeys: String, CodingKey {
             case readable, delivered, discarded, missing, duplicated, misplaced, accepted
             case rowsOfFormerLog = "rows_of_former_log"
+            case dropped, erased, expired
             case deadLettered = "dead_lettered"
             case deliveredAndDeadLettered = "delivered_and_dead_lettered"
             case beyondRetention = "beyond_retention"
@@ -81,12 +90,16 @@ public struct AuditReport: Encodable, Sendable {
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
+        public var dropped = 0
+        public var erased = 0
+        public var expired = 0
 
         enum CodingKeys: String, CodingKey {
             case clientID = "client_id"
             case clientName = "client_name"
             case databaseName = "ch_database_name"
             case status, readable, delivered, discarded, missing, duplicated, misplaced
+            case dropped, erased, expired
             case deadLettered = "dead_lettered"
         }
     }

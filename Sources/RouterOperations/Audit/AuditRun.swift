@@ -101,8 +101,10 @@ struct AuditRun {
 
     // MARK: Judging
 
-    mutating func judge(_ scan: PartitionScan, _ progress: (String) -> Void) async throws {
-        var reader = OwnerReader(topic: settings.kafka.rawTopic, numbers: numbers)
+    mutating func judge(_ scan: PartitionScan, _ removals: AuditRemovals, _ progress: (String) -> Void) async throws {
+        notes += try removals.unfinished()
+        var reader = OwnerReader(
+            topic: settings.kafka.rawTopic, numbers: numbers, horizons: removals.horizons(clients))
         for partition in partitions {
             var lo = partition.judged.lowerBound
             while lo < partition.judged.upperBound {
@@ -112,11 +114,14 @@ struct AuditRun {
                 let place = TopicPartition(topic: settings.kafka.rawTopic, partition: partition.id)
                 try scan.read(place, lo..<hi) {
                     let client = mended.client(partition.id, $0.offset).flatMap { numbers[$0] }
+                    let (owner, mayHaveExpired) = reader.owner(of: $0)
                     window.addRecord(
-                        offset: $0.offset, owner: client.map { .client($0) } ?? reader.owner(of: $0),
-                        timeMilliseconds: $0.timestampMilliseconds)
+                        offset: $0.offset, owner: client.map { .client($0) } ?? owner,
+                        timeMilliseconds: $0.timestampMilliseconds, mayHaveExpired: mayHaveExpired)
                 }
                 try await addRows(to: &window, partition.id)
+                // After the rows: what is removed is recorded before it goes.
+                try removals.add(to: &window, place, numbers)
                 tally.add(
                     window, partition: partition.id, deadLetters: deadLetters,
                     databaseClients: databases.map(\.client))
@@ -156,7 +161,8 @@ struct AuditRun {
             misplaced: tally.misplaced.total,
             deliveredAndDeadLettered: total.deliveredAndDeadLettered,
             beyondRetention: partitions.reduce(0) { $0 + $1.low }, accepted: total.accepted,
-            rowsOfFormerLog: total.rowsOfFormerLog, rowsWithoutRecord: total.rowsWithoutRecord)
+            rowsOfFormerLog: total.rowsOfFormerLog, rowsWithoutRecord: total.rowsWithoutRecord,
+            dropped: total.dropped, erased: total.erased, expired: total.expired)
         report.unjudged = unjudgedWithDeadLetters
         report.deadLetteredByReason = Dictionary(
             tally.byReason.map { (DeadLetterOrigin.name(ofReason: $0), $1) }, uniquingKeysWith: +)
@@ -188,7 +194,8 @@ struct AuditRun {
             rows: counts.rows, delivered: counts.delivered, deadLettered: counts.deadLettered,
             discarded: counts.discarded,
             missing: counts.missing,
-            duplicated: counts.duplicated, misplaced: counts.misplaced)
+            duplicated: counts.duplicated, misplaced: counts.misplaced, dropped: counts.dropped,
+            erased: counts.erased, expired: counts.expired)
     }
 
     private func client(_ number: Int) -> AuditReport.Client? {
@@ -201,7 +208,8 @@ struct AuditRun {
             clientID: client.id.description, clientName: client.name, databaseName: client.databaseName,
             status: client.status.rawValue, readable: counts.readable, delivered: counts.delivered,
             deadLettered: counts.deadLettered, discarded: counts.discarded, missing: counts.missing,
-            duplicated: counts.duplicated, misplaced: counts.misplaced)
+            duplicated: counts.duplicated, misplaced: counts.misplaced, dropped: counts.dropped,
+            erased: counts.erased, expired: counts.expired)
     }
 
     private func offset(_ entry: OffsetList.Entry) -> AuditReport.Offset {

@@ -15,6 +15,9 @@ struct AuditTally: Sendable {
         var deliveredAndDeadLettered = 0
         var rowsWithoutRecord = 0
         var rowsOfFormerLog = 0
+        var dropped = 0
+        var erased = 0
+        var expired = 0
     }
 
     /// Only this client's records and database are judged; nil: all.
@@ -88,11 +91,18 @@ struct AuditTally: Sendable {
                 own.delivered = 1
                 // A row wins: a verdict that changed, a circuit that opened, a dead letter sent twice.
                 if deadReason != nil { own.deliveredAndDeadLettered = 1 }
+            } else if verdict.absence == .dropped {
+                // A row wins, also one that is gone: it was there when it was counted.
+                own.dropped = 1
+            } else if verdict.absence == .erased {
+                own.erased = 1
             } else if discards.contains(partition, verdict.offset) {
                 own.discarded = 1
             } else if let deadReason {
                 own.deadLettered = 1
                 byReason[deadReason, default: 0] += 1
+            } else if verdict.absence == .expired {
+                own.expired = 1
             } else if isAccepted(partition, verdict.offset) {
                 own.accepted = 1
             } else {
@@ -134,5 +144,8 @@ extension AuditTally.Counts {
         deliveredAndDeadLettered += other.deliveredAndDeadLettered
         rowsWithoutRecord += other.rowsWithoutRecord
         rowsOfFormerLog += other.rowsOfFormerLog
+        dropped += other.dropped
+        erased += other.erased
+        expired += other.expired
     }
 }

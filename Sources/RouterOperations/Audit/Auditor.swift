@@ -53,8 +53,9 @@ public struct Auditor {
             deadLetters: deadLetters, databases: databases, decided: decided, discards: discards, mended: mended)
         progress("looking at the databases")
         try await run.findRows()
+        let removals = try AuditRemovals(postgres)
         let scan = try PartitionScan(properties: settings.kafkaProperties, log: log.kafkaLog)
-        try await run.judge(scan, progress)
+        try await run.judge(scan, removals, progress)
         return run.report(took: ContinuousClock.now - start)
     }
 

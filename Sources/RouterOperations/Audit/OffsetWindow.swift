@@ -12,6 +12,16 @@ struct OffsetWindow: Sendable {
         case client(Int)
     }
 
+    /// Why a row that is not there need not be.
+    enum Absence: Equatable, Sendable {
+        /// Its client's database was dropped, and it was counted before.
+        case dropped
+        /// It was one of a user's rows that were erased.
+        case erased
+        /// It was older than its client's table keeps rows.
+        case expired
+    }
+
     /// What is found about rows, as it is found.
     struct Misplaced: Equatable, Sendable {
         var offset: Int64
@@ -25,6 +35,10 @@ struct OffsetWindow: Sendable {
     private var owners: [UInt32]
     private var placed: OffsetBitmap
     private var doubled: OffsetBitmap
+    /// Made when the first of them is added: few partitions have any.
+    private var dropped: OffsetBitmap?
+    private var erased: OffsetBitmap?
+    private var expired: OffsetBitmap?
     /// Each record's timestamp, where rows of a former log of the topic may have the same offsets; empty elsewhere.
     private var times: [Int64]
     private static let noTime = Int64.min
@@ -50,13 +64,39 @@ struct OffsetWindow: Sendable {
 
     var comparesTimes: Bool { !times.isEmpty }
 
-    mutating func addRecord(offset: Int64, owner: Owner, timeMilliseconds: Int64? = nil) {
+    /// - Parameter mayHaveExpired: the event is older than its client's table keeps rows, or once kept them.
+    mutating func addRecord(
+        offset: Int64, owner: Owner, timeMilliseconds: Int64? = nil, mayHaveExpired: Bool = false
+    ) {
         guard let index = index(offset) else { return }
         if comparesTimes { times[index] = timeMilliseconds ?? Self.noTime }
         switch owner {
         case .nobody: owners[index] = 1
         case .client(let number): owners[index] = UInt32(number) + 2
         }
+        if mayHaveExpired { Self.insert(index, into: &expired, count: range.count) }
+    }
+
+    /// Rows of a client that were counted and then removed. To be called when all records are added: only offsets whose
+    /// record is this client's count.
+    mutating func addRemoved(_ offsets: ClosedRange<Int64>, client number: Int, isErasure: Bool) {
+        let lower = max(offsets.lowerBound, range.lowerBound)
+        let upper = min(offsets.upperBound, range.upperBound - 1)
+        guard lower <= upper else { return }
+        for offset in lower...upper {
+            let index = Int(offset - range.lowerBound)
+            guard owner(at: index) == .client(number) else { continue }
+            if isErasure {
+                Self.insert(index, into: &erased, count: range.count)
+            } else {
+                Self.insert(index, into: &dropped, count: range.count)
+            }
+        }
+    }
+
+    private static func insert(_ index: Int, into bitmap: inout OffsetBitmap?, count: Int) {
+        if bitmap == nil { bitmap = OffsetBitmap(count: count) }
+        bitmap?.insert(index)
     }
 
     /// - Parameters:
@@ -101,6 +141,8 @@ struct OffsetWindow: Sendable {
         var isDelivered: Bool
         /// Has more than one there.
         var isDoubled: Bool
+        /// Why it need not have a row, when it has none.
+        var absence: Absence?
     }
 
     /// Calls `body` for every offset that can be read or has a row twice, in order.
@@ -111,8 +153,14 @@ struct OffsetWindow: Sendable {
             body(
                 Verdict(
                     offset: range.lowerBound + Int64(index), owner: owner, isDelivered: placed[index],
-                    isDoubled: doubled[index]))
+                    isDoubled: doubled[index], absence: placed[index] ? nil : absence(at: index)))
         }
+    }
+
+    private func absence(at index: Int) -> Absence? {
+        if dropped?[index] == true { return .dropped }
+        if erased?[index] == true { return .erased }
+        return expired?[index] == true ? .expired : nil
     }
 
     private func owner(at index: Int) -> Owner? {

@@ -1,4 +1,5 @@
 import ClientStore
+import Foundation
 import PostgresClient
 import RouterConfiguration
 import RouterConnections
@@ -9,9 +10,11 @@ public struct ClientOperations {
     /// Longer names are cut in every table.
     public static let maxNameBytes = 200
 
-    private let repository: ClientRepository
+    let repository: ClientRepository
+    private let settings: Settings
 
     public init(settings: Settings) throws {
+        self.settings = settings
         repository = ClientRepository(try PostgresConnection(settings.postgresSettings))
     }
 
@@ -25,16 +28,81 @@ public struct ClientOperations {
             databaseName: record.databaseName, apiKey: key.text, apiKeyHash: key.hash.hex)
     }
 
-    public func list() throws -> ClientListDocument {
-        ClientListDocument(clients: try repository.list().map(ClientDocument.init))
+    /// Every client, with what ClickHouse knows of it. The clients are shown also when ClickHouse is away.
+    public func list() async throws -> ClientListDocument {
+        try await document(of: try repository.list())
     }
 
-    public func show(_ id: ClientID) throws -> ClientDocument {
+    /// One client, as a list of one.
+    public func show(_ id: ClientID) async throws -> ClientListDocument {
+        try await document(of: [try found(id)])
+    }
+
+    private func document(of records: [ClientRecord]) async throws -> ClientListDocument {
+        var list = ClientListDocument(clients: records.map(ClientDocument.init))
+        guard !records.isEmpty else { return list }
+        let warehouse = Warehouse(settings: settings, connections: 1)
+        defer { warehouse.shutdown() }
+        do {
+            let (activities, note) = try await ClientActivity(warehouse: warehouse).read(records.map(\.databaseName))
+            for (index, record) in records.enumerated() { list.clients[index].add(activities[record.databaseName]) }
+            if let note { list.notes.append(note) }
+        } catch {
+            list.notes.append("events and rows are not known: \(CommandText.message(error))")
+        }
+        return list
+    }
+
+    func found(_ id: ClientID) throws -> ClientRecord {
         guard let record = try repository.find(id) else {
             throw OperationError(
                 "client_not_found", "there is no client with the id \(id); `router client list` shows all")
         }
-        return ClientDocument(record)
+        return record
+    }
+
+    // MARK: Changes
+
+    /// Another key. It leaves the program in the answer and is kept nowhere.
+    public func rotateKey(_ id: ClientID, keepOldMilliseconds: Int64) throws -> RotatedKeyDocument {
+        let before = try found(id)
+        let key = APIKey.generate()
+        let after = try repository.rotateKey(id, to: key.hash, previousValidForMilliseconds: keepOldMilliseconds)
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        return RotatedKeyDocument(
+            clientID: id.description, apiKey: key.text, apiKeyHash: key.hash.hex,
+            previousKeyExpiresAt: after.previousKeyExpiresAtMilliseconds.flatMap {
+                TimeText.rfc3339(milliseconds: $0)
+            },
+            endedEarlier: before.previousKeyExpiresAtMilliseconds.map { $0 > now } ?? false)
+    }
+
+    public func suspend(_ id: ClientID) throws -> ClientDocument {
+        ClientDocument(try changeStatus(id, from: .active, to: .suspended))
+    }
+
+    public func resume(_ id: ClientID) throws -> ClientDocument {
+        ClientDocument(try changeStatus(id, from: .suspended, to: .active))
+    }
+
+    private func changeStatus(_ id: ClientID, from: ClientStatus, to: ClientStatus) throws -> ClientRecord {
+        do {
+            return try repository.setStatus(id, from: [from], to: to)
+        } catch let error as ClientRepositoryError where error.code == .statusRefused {
+            let next: String? =
+                switch try repository.find(id)?.status {
+                case to: "it is so already; nothing was changed"
+                case .pending: "run: router provision \(id)"
+                case .deprovisioned: "add it as a new client"
+                default: nil
+                }
+            throw OperationError(error.code.rawValue, error.message + (next.map { "; \($0)" } ?? ""))
+        }
+    }
+
+    public func rename(_ id: ClientID, to name: String) throws -> ClientDocument {
+        try Self.check(name: name)
+        return ClientDocument(try repository.rename(id, to: name))
     }
 
     /// Names are for people. What steers a terminal or breaks a line is nobody's name.

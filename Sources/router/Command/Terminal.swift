@@ -37,6 +37,19 @@ enum Terminal {
         write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J", to: STDOUT_FILENO)
     }
 
+    /// Labels and values, one a line, the values below each other.
+    static func printFields(_ fields: [(String, String)], toStandardError: Bool = false) {
+        let width = fields.map(\.0.count).max() ?? 0
+        let lines = fields.map { label, value in
+            label.isEmpty && value.isEmpty
+                ? "" : label + String(repeating: " ", count: width - label.count) + "  " + TextTable.printable(value)
+        }
+        if toStandardError { printError(lines.joined(separator: "\n")) } else { printLines(lines) }
+    }
+
+    /// A question, on standard error: the answer comes behind it.
+    static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
+
     static func print(_ table: TextTable) { printLines(table.lines { styled($0, .bold) }) }
 
     static func printJSON(_ value: some Encodable) throws {
