@@ -2,7 +2,8 @@ import PostgresClient
 import RouterCore
 
 /// The thread that answers. A round: take what is asked, look into Redis, ask Postgres for the rest, tell, and write
-/// what Postgres said back to Redis.
+/// what Postgres said back to Redis. Only clients on the roster are looked up; the others wait for the next roster, which
+/// says of all of them at once that they do not exist (`Answering+Roster.swift`).
 struct Answering {
     /// How old an entry of Redis may be and pass for an answer: as long as one in memory does.
     static let believedLimitMicroseconds: Int64 = 60_000_000
@@ -14,54 +15,79 @@ struct Answering {
     /// Clocks differ a little. An entry from further in the future is not one that a router wrote.
     static let futureLimitMicroseconds: Int64 = 60_000_000
 
-    private let shared: SourceShared
-    private var postgres: PostgresLevel
+    let shared: SourceShared
+    let rosterLimit: Int
+    var postgres: PostgresLevel
     private var redis: RedisLevel?
-    private var backoff = Backoff()
+    private(set) var backoff = Backoff()
     private var postgresError = ""
     /// Postgres' clock at some moment of ours: ages of entries are told by it, so that clocks need not agree.
     private var postgresClock: (microseconds: Int64, atMilliseconds: Int64)?
 
-    init(_ shared: SourceShared, _ postgres: PostgresLevel, _ redis: RedisLevel?) {
+    /// Four at once for a start, where the listener begins to listen just after the first questions; then one a second.
+    var rosterPace = Pace(burst: 4, intervalMilliseconds: 1_000)
+    /// Where there are too many clients for a roster: when that was last seen to be so.
+    var tooManySinceMilliseconds: Int64?
+    /// Where there is no roster, a flood of made-up ids has to be looked up: in so many statements a second.
+    var strayPace = Pace(burst: 5, intervalMilliseconds: 200)
+
+    init(_ shared: SourceShared, _ postgres: PostgresLevel, _ redis: RedisLevel?, rosterLimit: Int) {
         self.shared = shared
         self.postgres = postgres
         self.redis = redis
+        self.rosterLimit = rosterLimit
     }
 
     mutating func run() {
         while !shared.isStopped {
-            // Cleared before looking: what is asked after the look raises it again.
-            shared.wake.clear()
-            let mayAskPostgres = backoff.isDue(nowMilliseconds: monotonicMilliseconds())
-            let batch = shared.requests.withLock { $0.take(includingWaiting: mayAskPostgres) }
-            let (deletions, ticket) = shared.feed.withLock { feed in
-                defer { feed.deletions = [] }
-                return (feed.deletions, feed.trust.ticket)
-            }
-            redis?.delete(deletions, nowMilliseconds: monotonicMilliseconds())
-            guard !batch.isEmpty else {
-                sleep()
-                continue
-            }
-            answer(batch, ticket, mayAskPostgres: mayAskPostgres)
-            noteRedis()
+            if !round() { sleep() }
         }
+    }
+
+    /// - Returns: true when there may be more to do at once.
+    mutating func round() -> Bool {
+        // Cleared before looking: what is asked after the look raises it again.
+        shared.wake.clear()
+        let mayAskPostgres = backoff.isDue(nowMilliseconds: monotonicMilliseconds())
+        let batch = shared.requests.withLock { $0.take(includingWaiting: mayAskPostgres) }
+        let (deletions, ticket, roster) = shared.feed.withLock { feed in
+            defer { feed.deletions = [] }
+            return (feed.deletions, feed.trust.ticket, feed.roster)
+        }
+        redis?.delete(deletions, nowMilliseconds: monotonicMilliseconds())
+        defer { noteRedis() }
+        guard mayAskPostgres else {
+            answer(batch, ticket, mayAskPostgres: false)
+            return !batch.isEmpty
+        }
+        let isListed = { (request: RequestQueue.Request) in roster?.contains(request.id) ?? false }
+        shared.requests.withLock { $0.setAside(batch.filter { !isListed($0) }) }
+        answer(batch.filter(isListed), ticket, mayAskPostgres: true)
+        // Not when Postgres has just failed to answer.
+        let hasMore = backoff.isDue(nowMilliseconds: monotonicMilliseconds()) && tendStrays()
+        return hasMore || !batch.isEmpty
     }
 
     private func sleep() {
         // Looked at once more: a stop that came just before the signal was cleared would otherwise be slept through.
         guard !shared.isStopped else { return }
-        let hasWaiting = shared.requests.withLock { $0.hasWaiting }
-        let until = backoff.dueAtMilliseconds - monotonicMilliseconds()
-        let limit = hasWaiting ? min(max(0, until), Self.sleepLimitMilliseconds) : Self.sleepLimitMilliseconds
+        let now = monotonicMilliseconds()
+        let (hasWaiting, hasStrays) = shared.requests.withLock { ($0.hasWaiting, $0.hasStrays) }
+        var limit = Self.sleepLimitMilliseconds
+        if hasWaiting { limit = min(limit, max(0, backoff.dueAtMilliseconds - now)) }
+        if hasStrays {
+            let dueAt = max(backoff.dueAtMilliseconds, strayDueAtMilliseconds)
+            // At least a millisecond: a due time that has just passed must not make this loop spin.
+            limit = min(limit, max(1, dueAt - now))
+        }
         shared.wake.wait(timeoutMilliseconds: Int32(clamping: limit))
     }
 
     // MARK: - One round
 
-    private mutating func answer(
-        _ batch: [RequestQueue.Request], _ ticket: CacheTrust.Ticket, mayAskPostgres: Bool
-    ) {
+    /// Answers for clients that are worth a look-up, at most `RequestQueue.batchLimit` of them.
+    mutating func answer(_ batch: [RequestQueue.Request], _ ticket: CacheTrust.Ticket, mayAskPostgres: Bool) {
+        guard !batch.isEmpty else { return }
         let cached = redis?.read(batch.map(\.id), nowMilliseconds: monotonicMilliseconds()) ?? [:]
         let believed = believedAnswers(cached)
         shared.tellAnswers(believed.map { ($0.key, $0.value) }, ticket)
@@ -86,13 +112,8 @@ struct Answering {
         var answers: [ClientID: ClientAnswer] = [:]
         for (id, entry) in cached where trust.believes(id, readAtMicroseconds: entry.readAtMicroseconds) {
             let age = ageMicroseconds(entry)
-            if let client = entry.client {
-                guard age <= Self.believedLimitMicroseconds else { continue }
-                answers[id] = .found(client, ageMilliseconds: age / 1000)
-            } else {
-                guard age <= Int64(RedisLevel.absentLifetimeSeconds) * 1_000_000 else { continue }
-                answers[id] = .absent
-            }
+            guard age <= Self.believedLimitMicroseconds else { continue }
+            answers[id] = .found(entry.client, ageMilliseconds: age / 1000)
         }
         return answers
     }
@@ -100,29 +121,35 @@ struct Answering {
     private mutating func askPostgres(_ ids: [ClientID], _ ticket: CacheTrust.Ticket) throws(PostgresError) {
         let startedMilliseconds = monotonicMilliseconds()
         let reading = try postgres.read(ids)
-        backoff.succeeded()
-        postgresClock = (reading.readAtMicroseconds, startedMilliseconds)
         let ageMilliseconds = monotonicMilliseconds() - startedMilliseconds
-        shared.feed.withLock { $0.trust.learn(ids, readAtMicroseconds: reading.readAtMicroseconds, ticket) }
-        shared.status.withLock {
-            $0.postgres.isReachable = true
-            $0.postgres.error = nil
-        }
+        postgresAnswered(ids, reading.readAtMicroseconds, startedMilliseconds, ticket)
         count(\.postgres, hits: reading.clients.count, misses: ids.count - reading.clients.count)
         reading.problems.forEach(shared.tellProblem)
-        shared.tellPostgres(reachable: true, "Postgres answers")
         let answers = ids.map { id -> (ClientID, ClientAnswer) in
             guard let entry = reading.clients[id] else { return (id, .absent) }
             return (id, .found(entry, ageMilliseconds: ageMilliseconds))
         }
         shared.tellAnswers(answers, ticket)
-        let entries = ids.map { id in
-            (id, CacheEntry(client: reading.clients[id], readAtMicroseconds: reading.readAtMicroseconds))
+        let entries = reading.clients.map { id, client in
+            (id, CacheEntry(client: client, readAtMicroseconds: reading.readAtMicroseconds))
         }
         redis?.write(entries, nowMilliseconds: monotonicMilliseconds())
     }
 
-    private mutating func postgresFailed(_ error: PostgresError) {
+    mutating func postgresAnswered(
+        _ ids: [ClientID], _ readAtMicroseconds: Int64, _ startedMilliseconds: Int64, _ ticket: CacheTrust.Ticket
+    ) {
+        backoff.succeeded()
+        postgresClock = (readAtMicroseconds, startedMilliseconds)
+        shared.feed.withLock { $0.trust.learn(ids, readAtMicroseconds: readAtMicroseconds, ticket) }
+        shared.status.withLock {
+            $0.postgres.isReachable = true
+            $0.postgres.error = nil
+        }
+        shared.tellPostgres(reachable: true, "Postgres answers")
+    }
+
+    mutating func postgresFailed(_ error: PostgresError) {
         postgresError = error.description
         backoff.failed(nowMilliseconds: monotonicMilliseconds())
         shared.status.withLock {
@@ -137,10 +164,8 @@ struct Answering {
     private func tellWaiting(_ requests: [RequestQueue.Request], _ cached: [ClientID: CacheEntry]) {
         var answers: [(ClientID, ClientAnswer)] = []
         for request in requests {
-            if let entry = cached[request.id], let client = entry.client,
-                ageMicroseconds(entry) <= Self.staleLimitMicroseconds
-            {
-                answers.append((request.id, .lastKnown(client, ageMilliseconds: ageMicroseconds(entry) / 1000)))
+            if let entry = cached[request.id], ageMicroseconds(entry) <= Self.staleLimitMicroseconds {
+                answers.append((request.id, .lastKnown(entry.client, ageMilliseconds: ageMicroseconds(entry) / 1000)))
             } else if request.isNew {
                 answers.append((request.id, .unavailable(postgresError)))
             }
@@ -161,7 +186,7 @@ struct Answering {
         return max(0, age.partialValue)
     }
 
-    private func count(
+    func count(
         _ level: WritableKeyPath<ClientSourceStatus, ClientSourceStatus.Level>, hits: Int, misses: Int
     ) {
         shared.status.withLock {

@@ -49,11 +49,8 @@ public struct CacheComparison: Sendable {
         _ entries: [ClientID: CacheEntry], _ reading: PostgresLevel.Reading
     ) -> [ClientID] {
         entries.filter { id, entry in
-            switch (entry.client, reading.clients[id]) {
-            case (nil, nil): false
-            case (let cached?, let actual?): !isSame(cached, actual)
-            default: true
-            }
+            guard let actual = reading.clients[id] else { return true }
+            return !isSame(entry.client, actual)
         }.keys.sorted { $0.description < $1.description }
     }
 

@@ -4,14 +4,12 @@ import RouterCore
 /// What Redis holds of one client, as text in one line:
 ///
 ///     1 <client_id> <read at, microseconds> active <key hash> <previous hash or -> <its expiry, ms> <database> [<MAC>]
-///     1 <client_id> <read at, microseconds> absent [<MAC>]
 ///
-/// The last field is there when `ROUTER_CACHE_HMAC_KEY` is set: HMAC-SHA256 of everything before it, in hex. The
+/// Only clients are kept: that an id is unknown makes dead letters, and nobody but Postgres is to say so. The last field is there when `ROUTER_CACHE_HMAC_KEY` is set: HMAC-SHA256 of everything before it, in hex. The
 /// client's id is inside, so that one client's entry does not pass as another's. Without the key an entry is believed
 /// as it stands: whoever can write to Redis can then make a client.
 struct CacheEntry: Sendable {
-    /// nil: Postgres had no such client.
-    var client: ClientEntry?
+    var client: ClientEntry
     /// Postgres' clock when the row was read, microseconds since 1970, UTC.
     var readAtMicroseconds: Int64
 }
@@ -21,21 +19,17 @@ struct CacheEntryCodec: Sendable {
     /// Far above any real entry (under 330 bytes).
     static let entryLimitBytes = 1_024
     private static let version: Substring = "1"
-    private static let absent: Substring = "absent"
 
     /// nil: entries carry no MAC and are believed as they are.
     let key: [UInt8]?
 
     func encode(_ id: ClientID, _ entry: CacheEntry) -> [UInt8] {
-        var fields = [String(Self.version), id.description, String(entry.readAtMicroseconds)]
-        if let client = entry.client {
-            fields += [
-                client.status.rawValue, client.keyHash.hex, client.previousKeyHash?.hex ?? "-",
-                String(client.previousKeyExpiresAtMilliseconds), client.databaseName,
-            ]
-        } else {
-            fields.append(String(Self.absent))
-        }
+        let client = entry.client
+        let fields = [
+            String(Self.version), id.description, String(entry.readAtMicroseconds),
+            client.status.rawValue, client.keyHash.hex, client.previousKeyHash?.hex ?? "-",
+            String(client.previousKeyExpiresAtMilliseconds), client.databaseName,
+        ]
         let text = Array(fields.joined(separator: " ").utf8)
         guard let key else { return text }
         return text + [UInt8(ascii: " ")] + authenticationCode(of: text, key: key)
@@ -45,18 +39,15 @@ struct CacheEntryCodec: Sendable {
         guard bytes.count <= Self.entryLimitBytes, let text = authenticated(bytes) else { return nil }
         guard let string = String(validating: text, as: UTF8.self) else { return nil }
         let fields = string.split(separator: " ", omittingEmptySubsequences: false)
-        guard fields.count >= 4, fields[0] == Self.version, fields[1] == id.description,
+        guard fields.count == 8, fields[0] == Self.version, fields[1] == id.description,
             let readAt = Int64(fields[2]), readAt > 0
         else { return nil }
-        if fields[3] == Self.absent {
-            return fields.count == 4 ? CacheEntry(client: nil, readAtMicroseconds: readAt) : nil
-        }
         guard let client = decodeClient(id, fields) else { return nil }
         return CacheEntry(client: client, readAtMicroseconds: readAt)
     }
 
     private func decodeClient(_ id: ClientID, _ fields: [Substring]) -> ClientEntry? {
-        guard fields.count == 8, let status = ClientStatus(rawValue: String(fields[3])),
+        guard let status = ClientStatus(rawValue: String(fields[3])),
             let keyHash = KeyHash(hex: String(fields[4])), let expiry = Int64(fields[6]), expiry >= 0
         else { return nil }
         var previous: KeyHash?

@@ -66,6 +66,12 @@ struct CacheTrust {
         everything.number > ticket.number || (clients[id]?.number ?? 0) > ticket.number
     }
 
+    /// The clients that changed after the read began; nil when any may have.
+    func changed(since ticket: Ticket) -> [ClientID]? {
+        guard everything.number <= ticket.number else { return nil }
+        return clients.filter { $0.value.number > ticket.number }.map(\.key)
+    }
+
     /// Postgres was read at this time of its clock, by a statement that was sent after `ticket` was taken.
     mutating func learn(_ ids: [ClientID], readAtMicroseconds: Int64, _ ticket: Ticket) {
         if everything.readSinceMicroseconds == nil && everything.number <= ticket.number {

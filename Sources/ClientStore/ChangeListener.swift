@@ -3,9 +3,10 @@ import RouterCore
 
 /// The thread that listens: tells which client changed, and whether it would hear of a change at all.
 struct ChangeListener {
-    /// After so long without a word the server is asked whether it is still there: what bounds the time for which a
-    /// connection that broke silently passes for a quiet one.
-    static let quietLimitMilliseconds = 2_000
+    /// How often the server is asked whether it is still there: its answer also shows that every notification before it
+    /// has come. A quarter of `ClientDirectory.Limits.refusalMilliseconds`, so that a late one holds up nobody; and
+    /// four empty statements a second are nothing to Postgres.
+    static let heartbeatMilliseconds: Int64 = 250
 
     private let shared: SourceShared
     private let settings: PostgresSettings
@@ -48,17 +49,27 @@ struct ChangeListener {
     /// Returns only by throwing: the connection broke, or the source was stopped.
     private func hear(_ connection: PostgresConnection) throws(PostgresError) {
         while true {
-            let limit = Self.quietLimitMilliseconds
-            guard let notification = try connection.waitForNotification(timeoutMilliseconds: limit) else {
-                try connection.ping()
-                continue
+            // Every change committed before this moment comes before the answer to the ping.
+            let askedAt = monotonicMilliseconds()
+            try connection.ping()
+            while let notification = try connection.waitForNotification(timeoutMilliseconds: 0) { tell(notification) }
+            shared.tellHeard(atMilliseconds: askedAt)
+            let due = askedAt + Self.heartbeatMilliseconds
+            while true {
+                let wait = Int(max(0, due - monotonicMilliseconds()))
+                guard wait > 0, let notification = try connection.waitForNotification(timeoutMilliseconds: wait)
+                else { break }
+                tell(notification)
             }
-            // Anything else than an id (the trigger sends "*" for TRUNCATE) may mean anything.
-            if let id = ClientID(notification.payload) {
-                shared.tellChanged(id)
-            } else {
-                shared.tellChangedAll()
-            }
+        }
+    }
+
+    private func tell(_ notification: PostgresNotification) {
+        // Anything else than an id (the trigger sends "*" for TRUNCATE) may mean anything.
+        if let id = ClientID(notification.payload) {
+            shared.tellChanged(id)
+        } else {
+            shared.tellChangedAll()
         }
     }
 }

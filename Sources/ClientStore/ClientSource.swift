@@ -19,18 +19,20 @@ public final class ClientSource: Sendable {
     private let postgres: PostgresSettings
     private let redis: RedisURL?
     private let hmacKey: [UInt8]?
+    private let rosterLimit: Int
     /// The threads that run.
     private let running = DispatchGroup()
 
     /// `redis` nil goes without that level. `hmacKey` is `ROUTER_CACHE_HMAC_KEY`: with it, only entries that carry its
-    /// MAC are believed.
+    /// MAC are believed. `rosterLimit` is for tests of its edge.
     public init(
-        postgres: PostgresSettings, redis: RedisURL?, hmacKey: [UInt8]?,
+        postgres: PostgresSettings, redis: RedisURL?, hmacKey: [UInt8]?, rosterLimit: Int = ClientRoster.clientLimit,
         deliver: @escaping @Sendable (ClientSourceEvent) -> Void
     ) {
         self.postgres = postgres
         self.redis = redis
         self.hmacKey = hmacKey
+        self.rosterLimit = rosterLimit
         shared = SourceShared(deliver: deliver)
     }
 
@@ -38,12 +40,13 @@ public final class ClientSource: Sendable {
     public func start() {
         let (shared, postgres, running) = (shared, postgres, running)
         let scope = "\(postgres.host):\(postgres.port)/\(postgres.database)"
-        let (redis, hmacKey) = (redis, hmacKey)
+        let (redis, hmacKey, rosterLimit) = (redis, hmacKey, rosterLimit)
         running.enter()
         running.enter()
         Self.startThread("clients-answer") {
             let level = redis.map { RedisLevel($0, hmacKey: hmacKey, scope: scope) }
-            var answering = Answering(shared, PostgresLevel(postgres, interrupt: shared.stop), level)
+            let truth = PostgresLevel(postgres, interrupt: shared.stop)
+            var answering = Answering(shared, truth, level, rosterLimit: rosterLimit)
             answering.run()
             running.leave()
         }

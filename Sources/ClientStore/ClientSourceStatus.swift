@@ -21,6 +21,10 @@ public struct ClientSourceStatus: Sendable {
     public var isListening = false
     /// Why not, while it is not.
     public var listenError: String?
+    /// How many clients the list of all ids held when it was last read; nil when there was none to use.
+    public var rosterCount: Int?
+    /// Times since the start that it was read.
+    public var rosterReads: UInt64 = 0
     /// Clients asked for that wait for an answer.
     public var openRequests = 0
     /// Entries in Redis that were of a wrong form or whose MAC was missing or wrong.

@@ -10,6 +10,13 @@ struct PostgresLevel {
         var problems: [String] = []
     }
 
+    struct Roster {
+        /// nil when there are more than asked for.
+        var ids: Set<ClientID>?
+        /// As in `Reading`.
+        var readAtMicroseconds: Int64
+    }
+
     /// Shorter than the general limits: events wait for this answer, and cached entries can bridge the time.
     static let connectTimeoutMilliseconds = 3_000
     static let statementTimeoutMilliseconds = 3_000
@@ -28,13 +35,36 @@ struct PostgresLevel {
     }
 
     mutating func read(_ ids: [ClientID]) throws(PostgresError) -> Reading {
+        try onceMore { level throws(PostgresError) in try level.ask(ids) }
+    }
+
+    mutating func readRoster(limit: Int) throws(PostgresError) -> Roster {
+        try onceMore { level throws(PostgresError) in try level.askForRoster(limit: limit) }
+    }
+
+    private mutating func onceMore<Answer>(
+        _ ask: (inout PostgresLevel) throws(PostgresError) -> Answer
+    ) throws(PostgresError) -> Answer {
         let isReused = connection?.isOpen ?? false
         do {
-            return try ask(ids)
+            return try ask(&self)
         } catch  where isReused && error.code == .connectionLost {
             // The connection may have been idle for hours and its server restarted: one try on a new one.
-            return try ask(ids)
+            return try ask(&self)
         }
+    }
+
+    private mutating func askForRoster(limit: Int) throws(PostgresError) -> Roster {
+        let result = try opened().query(ClientRow.rosterStatement, [String(limit + 1)])
+        guard let row = result.rows.first else {
+            throw PostgresError(.unexpectedResult, "the list of all clients' ids has no row", isRetriable: true)
+        }
+        let readAt = try row.requiredInteger("read_at_us")
+        if try row.requiredInteger("clients") > Int64(limit) { return Roster(ids: nil, readAtMicroseconds: readAt) }
+        guard let ids = ClientRow.roster(try row.required("ids")) else {
+            throw PostgresError(.unexpectedResult, "the list of all clients' ids has another form", isRetriable: true)
+        }
+        return Roster(ids: ids, readAtMicroseconds: readAt)
     }
 
     private mutating func ask(_ ids: [ClientID]) throws(PostgresError) -> Reading {

@@ -10,7 +10,6 @@ struct RedisLevel {
     /// Long enough for "Postgres is away, go on with what is cached"; how fresh an entry has to be otherwise is
     /// decided by the reader.
     static let entryLifetimeSeconds = 600
-    static let absentLifetimeSeconds = 5
     static let connectTimeoutMilliseconds = 500
     /// Events wait for this, and Postgres is there instead.
     static let commandTimeoutMilliseconds = 250
@@ -51,8 +50,7 @@ struct RedisLevel {
     mutating func write(_ entries: [(ClientID, CacheEntry)], nowMilliseconds: Int64) {
         guard !entries.isEmpty else { return }
         let commands = entries.map { id, entry in
-            let seconds = entry.client == nil ? Self.absentLifetimeSeconds : Self.entryLifetimeSeconds
-            return words("SETEX", key(id), String(seconds)) + [codec.encode(id, entry)]
+            words("SETEX", key(id), String(Self.entryLifetimeSeconds)) + [codec.encode(id, entry)]
         }
         attempt(nowMilliseconds, commands)
     }

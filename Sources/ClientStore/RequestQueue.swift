@@ -16,9 +16,12 @@ struct RequestQueue {
     private var incoming: [ClientID] = []
     /// Could not be answered; asked again when Postgres is tried again.
     private var waiting: [ClientID] = []
+    /// In no roster: asked for when the next one is read.
+    private var strays: [Request] = []
 
     var count: Int { open.count }
     var hasWaiting: Bool { !waiting.isEmpty }
+    var hasStrays: Bool { !strays.isEmpty }
 
     mutating func add(_ ids: [ClientID]) {
         for id in ids where open.insert(id).inserted { incoming.append(id) }
@@ -36,7 +39,15 @@ struct RequestQueue {
         return requests
     }
 
+    /// The questions that wait for a roster, at most `limit` of them.
+    mutating func takeStrays(limit: Int = .max) -> [Request] {
+        let taken = Array(strays.prefix(limit))
+        strays.removeFirst(taken.count)
+        return taken
+    }
+
     mutating func finish(_ id: ClientID) { open.remove(id) }
     mutating func putBack(_ id: ClientID) { incoming.append(id) }
+    mutating func setAside(_ requests: [Request]) { strays += requests }
     mutating func park(_ ids: [ClientID]) { waiting += ids }
 }

@@ -10,6 +10,9 @@ final class SourceShared: Sendable {
     struct Feed {
         var trust = CacheTrust()
         var isPostgresReachable: Bool?
+        var isListening = false
+        /// The same one as the directory's. Here it says which ids are worth a look-up; it refuses none by itself.
+        var roster: ClientRoster?
         /// Clients that changed and whose entries in Redis are to go.
         var deletions: [ClientID] = []
     }
@@ -43,6 +46,7 @@ final class SourceShared: Sendable {
     func tellChanged(_ id: ClientID) {
         feed.withLock { feed in
             feed.trust.changed(id)
+            if feed.roster?.insert(id) == false { feed.roster = nil }
             if feed.deletions.count < Self.deletionLimit { feed.deletions.append(id) }
             deliver(.changed(id))
         }
@@ -52,8 +56,10 @@ final class SourceShared: Sendable {
     func tellChangedAll() {
         feed.withLock { feed in
             feed.trust.changedAll()
+            feed.roster = nil
             deliver(.changedAll)
         }
+        wake.raise()
     }
 
     func tellListening(_ isListening: Bool, error: String?) {
@@ -63,10 +69,44 @@ final class SourceShared: Sendable {
         }
         feed.withLock { feed in
             feed.trust.listening(isListening)
+            feed.isListening = isListening
             // In this order: what is remembered is forgotten before it counts as watched over.
             if isListening { deliver(.changedAll) }
+            // Another one is due, which is also the quickest way to learn whether Postgres is there at all.
+            feed.roster = nil
             deliver(.listening(isListening))
         }
+        wake.raise()
+    }
+
+    /// Called once every change that was committed before that moment has been told.
+    func tellHeard(atMilliseconds: Int64) {
+        feed.withLock { _ in deliver(.heard(atMilliseconds: atMilliseconds)) }
+    }
+
+    /// Delivers all ids as they were read; not when everything may have changed since the reading began.
+    func tellRoster(_ ids: Set<ClientID>, readAtMilliseconds: Int64, limit: Int, _ ticket: CacheTrust.Ticket) {
+        let count = feed.withLock { feed -> Int? in
+            guard let changed = feed.trust.changed(since: ticket) else { return nil }
+            let ids = changed.isEmpty ? ids : ids.union(changed)
+            feed.roster = ClientRoster(ids, readAtMilliseconds: readAtMilliseconds, limit: limit)
+            if let roster = feed.roster { deliver(.roster(roster)) }
+            return feed.roster?.count
+        }
+        status.withLock {
+            $0.rosterReads += 1
+            $0.rosterCount = count
+        }
+    }
+
+    func tellTooManyForRoster(limit: Int) {
+        status.withLock {
+            $0.rosterReads += 1
+            $0.rosterCount = nil
+        }
+        tellProblem(
+            "there are more than \(limit) clients, too many to hold all their ids in memory: events with an unknown "
+                + "client_id are looked up in Postgres, at a bounded pace that they have to wait for")
     }
 
     func tellPostgres(reachable isReachable: Bool, _ text: String) {
@@ -92,6 +132,7 @@ final class SourceShared: Sendable {
                 for (id, _) in current { requests.finish(id) }
                 for id in outdated { requests.putBack(id) }
             }
+            for case (let id, .absent) in current { feed.roster?.remove(id) }
             if !current.isEmpty { deliver(.answered(current)) }
         }
     }
@@ -104,10 +145,10 @@ final class SourceShared: Sendable {
     }
 }
 
-/// Milliseconds on the monotonic clock.
+/// Milliseconds on the monotonic clock, the same one as the pipeline's: it goes on while the machine sleeps.
 func monotonicMilliseconds() -> Int64 {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    clock_gettime(CLOCK_BOOTTIME, &time)
     return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }
 

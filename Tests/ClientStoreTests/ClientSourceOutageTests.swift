@@ -22,6 +22,7 @@ struct ClientSourceOutageTests {
         servers.postgres.kill()
         #expect(await router.says("listening false"))
         #expect(router.source.status.listenError != nil)
+        #expect(await router.says("postgres false"), "noticed before anybody asks")
         // A client that is not in memory waits; it is never called unknown.
         #expect(router.find(unseen) == "miss")
         #expect(await router.says("postgres false"))

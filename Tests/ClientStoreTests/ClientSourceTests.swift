@@ -1,7 +1,9 @@
-import ClientStore
+import PostgresClient
 import RouterCore
 import RouterTestSupport
 import Testing
+
+@testable import ClientStore
 
 @Suite(.enabled(if: Servers.areAvailable, "needs Debian's postgresql-15 and redis-server"))
 struct ClientSourceTests {
@@ -124,7 +126,7 @@ struct ClientSourceTests {
     }
 
     @Test func withAKeyAForgedEntryIsIgnored() async throws {
-        let warm = try servers.add("warm")
+        let (warm, real) = (try servers.add("warm"), try servers.add("real"))
         let (open, keyed) = (servers.start(), servers.start(key: "secret"))
         defer { open.source.stop() }
         defer { keyed.source.stop() }
@@ -141,12 +143,103 @@ struct ClientSourceTests {
         try servers.redis.cli("SET", key, value)
         await keyed.settles(forged, "absent")
         #expect(keyed.source.status.rejectedCacheEntries >= 1)
-        // Without a key it is believed: what the documentation warns of.
+        // Without a key an entry is believed, which the documentation warns of: but only that of a client which Postgres has.
+        let forge = { (id: ClientID) in
+            _ = try servers.redis.cli(
+                "SET", key.replacing(forged.description, with: id.description),
+                value.replacing(forged.description, with: id.description))
+        }
         let other = ClientID.random()
-        try servers.redis.cli(
-            "SET", key.replacing(forged.description, with: other.description),
-            value.replacing(forged.description, with: other.description))
-        await open.settles(other, "known warm active")
+        try forge(other)
+        await open.settles(other, "absent")
+        try forge(real)
+        await open.settles(real, "known warm active")
+    }
+
+    @Test func aFloodOfUnknownIDsReachesNeitherRedisNorPostgres() async throws {
+        let id = try servers.add("one")
+        let router = servers.start()
+        defer { router.source.stop() }
+        #expect(await router.says("roster 1"))
+        await router.settles(id, "known one active")
+        await router.settles(.random(), "absent")
+        let before = router.source.status
+        for _ in 0..<50_000 { await router.settles(.random(), "absent") }
+        let after = router.source.status
+        #expect(after.redis.hits + after.redis.misses == before.redis.hits + before.redis.misses)
+        #expect(after.postgres.hits + after.postgres.misses == before.postgres.hits + before.postgres.misses)
+        #expect(after.rosterReads == before.rosterReads)
+        #expect(try servers.redis.cli("DBSIZE") == "1", "and nothing is left in Redis")
+    }
+
+    @Test func withoutListeningAFloodIsOneStatementASecond() async throws {
+        let id = try servers.add("one")
+        let postgres = PostgresLevel(servers.settings, interrupt: WakeSignal())
+        // The answering thread's rounds alone, with nobody who listens.
+        let shared = SourceShared { _ in }
+        var answering = Answering(shared, postgres, nil, rosterLimit: 10)
+        for _ in 0..<20 {
+            shared.request((0..<3_000).map { _ in ClientID.random() })
+            _ = answering.round()
+        }
+        shared.request([id])
+        _ = answering.round()
+        #expect(shared.status.withLock { $0.rosterReads } <= 4, "the burst; then one a second")
+        #expect(shared.requests.withLock { $0.count } > 0, "the others wait")
+        #expect(
+            await TestServers.eventually {
+                _ = answering.round()
+                return shared.requests.withLock { $0.count } == 0
+            })
+        #expect(shared.status.withLock { $0.postgres.misses } == 60_000)
+        #expect(shared.status.withLock { $0.postgres.hits } == 1)
+    }
+
+    @Test func beyondTheLimitOfTheRosterIDsAreLookedUpAtABoundedPace() async throws {
+        let ids = try (0..<3).map { try servers.add("c\($0)") }
+        let router = servers.start(rosterLimit: 2)
+        defer { router.source.stop() }
+        #expect(await TestServers.eventually { router.problems.contains { $0.contains("more than 2 clients") } })
+        for (number, id) in ids.enumerated() { await router.settles(id, "known c\(number) active") }
+        await router.settles(.random(), "absent")
+        let began = monotonicMilliseconds()
+        let junk = (0..<8_000).map { _ in ClientID.random() }
+        router.source.request(junk)
+        #expect(await TestServers.eventually(withinSeconds: 60) { junk.allSatisfy { router.finals($0) == 1 } })
+        let seconds = Double(monotonicMilliseconds() - began) / 1000
+        // Eight statements of a thousand; a burst of five, then five a second.
+        #expect(seconds >= 0.4)
+        #expect(router.log.allSatisfy { !$0.hasPrefix("roster") })
+        try servers.setStatus(ids[0], "suspended")
+        #expect(await router.comesTo("known c0 suspended", ids[0]))
+    }
+
+    @Test func atTheLimitOfTheRosterThereIsOne() async throws {
+        for number in 0..<3 { _ = try servers.add("c\(number)") }
+        let router = servers.start(rosterLimit: 3)
+        defer { router.source.stop() }
+        #expect(await router.says("roster 3"))
+        let fourth = try servers.add("c3")
+        #expect(await router.comesTo("known c3 active", fourth))
+        await router.settles(.random(), "absent")
+    }
+
+    @Test func aThousandClientsAtOnceAreAFewStatements() async throws {
+        try servers.psql(
+            """
+            INSERT INTO clients (client_name, api_key_hash, status) SELECT 'c' || n, repeat('a', 64), 'active'
+              FROM generate_series(1, 1000) AS n
+            """)
+        let ids = try servers.psql("SELECT client_id FROM clients").split(separator: "\n").compactMap {
+            ClientID(String($0))
+        }
+        #expect(ids.count == 1_000)
+        let router = servers.start(redis: false)
+        defer { router.source.stop() }
+        #expect(await router.says("roster 1000"))
+        for id in ids { _ = router.find(id) }
+        for id in ids { await router.settles(id, "known client_\(id.description.replacing("-", with: "_")) active") }
+        #expect(router.source.status.postgres.hits == 1_000, "each once")
     }
 
     @Test func garbageInRedisIsAMiss() async throws {
@@ -180,14 +273,14 @@ struct ClientSourceTests {
         await with.settles(three, "known three active")
         #expect(
             await TestServers.eventually {
-                _ = with.find(.random())
+                with.source.request([two])
                 return with.source.status.redis.isReachable == false
             })
         #expect(with.source.status.redis.error?.contains("127.0.0.1:\(servers.redis.port)") == true)
         try servers.redis.start()
         #expect(
             await TestServers.eventually {
-                _ = with.find(.random())
+                with.source.request([two])
                 return with.source.status.redis.isReachable == true
             })
     }

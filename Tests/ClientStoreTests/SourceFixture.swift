@@ -1,4 +1,3 @@
-import ClientStore
 import Foundation
 import PostgresClient
 import RedisClient
@@ -6,6 +5,8 @@ import RouterCore
 import RouterTestSupport
 import Synchronization
 import Testing
+
+@testable import ClientStore
 
 /// A running source with a directory behind it, as the service has it, and everything that was told.
 final class RunningSource: Sendable {
@@ -27,14 +28,18 @@ final class RunningSource: Sendable {
         let state = Mutex(State())
     }
 
-    init(_ postgres: TestPostgres, _ database: String, _ redis: TestRedis?, key: String? = nil) {
+    init(
+        _ postgres: TestPostgres, _ database: String, _ redis: TestRedis?, key: String? = nil,
+        rosterLimit: Int = ClientRoster.clientLimit
+    ) {
         let holder = Holder()
         self.holder = holder
         source = ClientSource(
             postgres: PostgresSettings(
                 host: "127.0.0.1", port: postgres.port, database: database, user: postgres.user,
                 password: postgres.password),
-            redis: redis.map { RedisURL(host: "127.0.0.1", port: $0.port) }, hmacKey: key.map { Array($0.utf8) }
+            redis: redis.map { RedisURL(host: "127.0.0.1", port: $0.port) }, hmacKey: key.map { Array($0.utf8) },
+            rosterLimit: rosterLimit
         ) { event in
             holder.state.withLock { Self.take(event, &$0) }
         }
@@ -63,12 +68,14 @@ final class RunningSource: Sendable {
         case .changedAll: state.log.append("changed all")
         case .listening(let isListening): state.log.append("listening \(isListening)")
         case .postgres(let isReachable, _): state.log.append("postgres \(isReachable)")
+        case .heard: break
+        case .roster(let roster): state.log.append("roster \(roster.count)")
         case .problem(let text): state.problems.append(text)
         }
     }
 
     private static func now(_ state: State) -> Int64 {
-        Int64(ProcessInfo.processInfo.systemUptime * 1000) + state.clockOffsetMilliseconds
+        monotonicMilliseconds() + state.clockOffsetMilliseconds
     }
 
     var log: [String] { holder.state.withLock { $0.log } }
@@ -145,8 +152,16 @@ struct Servers {
 
     static var areAvailable: Bool { TestPostgres.isAvailable && TestRedis.isAvailable }
 
-    func start(redis: Bool = true, key: String? = nil) -> RunningSource {
-        RunningSource(postgres, database, redis ? self.redis : nil, key: key)
+    func start(
+        redis: Bool = true, key: String? = nil, rosterLimit: Int = ClientRoster.clientLimit
+    ) -> RunningSource {
+        RunningSource(postgres, database, redis ? self.redis : nil, key: key, rosterLimit: rosterLimit)
+    }
+
+    var settings: PostgresSettings {
+        PostgresSettings(
+            host: "127.0.0.1", port: postgres.port, database: database, user: postgres.user,
+            password: postgres.password)
     }
 
     @discardableResult

@@ -16,6 +16,8 @@ import Testing
             case .changedAll: lines.withLock { $0.append("changed all") }
             case .listening(let isListening): lines.withLock { $0.append("listening \(isListening)") }
             case .postgres(let isReachable, _): lines.withLock { $0.append("postgres \(isReachable)") }
+            case .heard(let at): lines.withLock { $0.append("heard \(at)") }
+            case .roster(let roster): lines.withLock { $0.append("roster \(roster.count)") }
             case .problem: lines.withLock { $0.append("problem") }
             }
         }
@@ -96,6 +98,45 @@ import Testing
         let shared = makeShared()
         for number in 0...SourceShared.deletionLimit { shared.tellChanged(ClientID(high: 1, low: UInt64(number))) }
         #expect(shared.feed.withLock { $0.deletions.count } == SourceShared.deletionLimit)
+    }
+
+    @Test func aRosterHoldsWhatChangedWhileItWasRead() {
+        let shared = makeShared()
+        shared.tellListening(true, error: nil)
+        let ticket = shared.feed.withLock { $0.trust.ticket }
+        shared.tellChanged(two)
+        shared.tellRoster([one], readAtMilliseconds: 5, limit: 2, ticket)
+        #expect(lines.last == "roster 2")
+        #expect(shared.feed.withLock { $0.roster?.contains(two) } == true)
+        shared.tellChanged(ClientID(high: 9, low: 9))
+        #expect(shared.feed.withLock { $0.roster == nil }, "beyond the limit there is none")
+        let early = shared.feed.withLock { $0.trust.ticket }
+        shared.tellChangedAll()
+        shared.tellRoster([one], readAtMilliseconds: 5, limit: 2, early)
+        #expect(lines.last == "changed all", "read before everything changed: of no use")
+        #expect(shared.feed.withLock { $0.roster == nil })
+    }
+
+    @Test func theListOfAllIDsIsReadStrictly() {
+        let text = one.description + two.description
+        #expect(ClientRow.roster(text) == [one, two])
+        #expect(ClientRow.roster("") == [])
+        for wrong in [String(text.dropLast()), text + " ", String(repeating: "x", count: 36)] {
+            #expect(ClientRow.roster(wrong) == nil)
+        }
+    }
+
+    @Test func aPaceAllowsABurstAndThenItsRate() {
+        var pace = Pace(burst: 3, intervalMilliseconds: 100)
+        var done: [Int64] = []
+        for now in 1_000...1_500 as ClosedRange<Int64> where pace.isDue(nowMilliseconds: now) {
+            pace.done(nowMilliseconds: now)
+            done.append(now)
+        }
+        #expect(done == [1_000, 1_001, 1_002, 1_100, 1_200, 1_300, 1_400, 1_500])
+        pace.done(nowMilliseconds: 100_000, tookMilliseconds: 500)
+        #expect(!pace.isDue(nowMilliseconds: 109_799))
+        #expect(pace.isDue(nowMilliseconds: 109_800), "what took long may fill a twentieth of the time")
     }
 
     @Test func backoffGrowsToItsLimitAndEndsWithSuccess() {

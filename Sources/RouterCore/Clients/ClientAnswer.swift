@@ -24,6 +24,11 @@ public enum ClientSourceEvent: Sendable {
     case changedAll
     /// Whether changes are heard of as they happen.
     case listening(Bool)
+    /// Every change that was committed before this moment of the monotonic clock has been told. A moment and not an
+    /// age: a message that lay in a frozen process for an hour must not pass for news.
+    case heard(atMilliseconds: Int64)
+    /// All clients there are, with those that changed since the reading began.
+    case roster(ClientRoster)
     /// Whether Postgres answers, and the error's text when it does not.
     case postgres(reachable: Bool, String)
     /// Something a person should read, such as a row that cannot be used. For the log.

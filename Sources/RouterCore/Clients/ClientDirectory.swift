@@ -11,7 +11,12 @@
 ///
 /// `fresh` is a minute while changes are heard of as they happen (LISTEN), seconds while they are not. An entry that
 /// is known to have changed is a miss at once; only while Postgres cannot be asked is it used as a stale one.
-/// That an id is *unknown* is believed for seconds only, and never while it may have changed: it makes dead letters.
+/// What *refuses* an event has to be younger: it makes dead letters. That an id is unknown is believed for a second,
+/// and never while it may have changed; a key or a status refuses only as of a second ago: as the listener was last heard
+/// of, or as the row was read.
+///
+/// Ids that no client has are told from the roster, the set of all ids, while that is complete as of a second ago; only
+/// without it are they asked for. See `docs/CLIENTS.md`.
 public struct ClientDirectory {
     public struct Limits: Sendable {
         /// A change is heard of within a second; a minute bounds what a lost notification could do.
@@ -20,11 +25,12 @@ public struct ClientDirectory {
         public var freshWithoutListenMilliseconds: Int64 = 5_000
         /// How long an outage of Postgres is bridged. Longer serves more events; shorter ends a revoked key sooner.
         public var staleLimitMilliseconds: Int64 = 600_000
-        /// Long enough that a flood of one unknown id is one question, short enough for a client just added.
-        public var absentMilliseconds: Int64 = 5_000
+        /// How old the knowledge may be that refuses an event: a client that was added, activated or given a new key
+        /// is to be accepted within a second. It bounds what a connection does that broke without a word.
+        public var refusalMilliseconds: Int64 = 1_000
         /// Some 300 bytes an entry: 30 MB at most.
         public var entryLimit = 100_000
-        /// Some 100 bytes an id: a flood of made-up ids costs 10 MB and pushes out no client.
+        /// Used without a roster only. Some 100 bytes an id: a flood of made-up ids costs 10 MB and pushes out no client.
         public var absentLimit = 100_000
         /// Questions without a final answer. Beyond it a miss is noted when it is found again.
         public var requestLimit = 100_000
@@ -39,7 +45,7 @@ public struct ClientDirectory {
         case stale(ClientEntry)
         /// Postgres has no such client, as of a moment ago.
         case absent
-        /// Not known. It has been asked for; find again after the next event of the source.
+        /// Not known. It has been asked for where that helps; find again after the next event of the source.
         case miss
     }
 
@@ -60,11 +66,15 @@ public struct ClientDirectory {
     public let limits: Limits
     private var entries: AgedMap<Remembered>
     private var absences: AgedMap<Absence>
+    /// nil until the source has told it, and while it cannot be relied on to be complete.
+    private var roster: ClientRoster?
     /// Asked for and without a final answer: what makes a thousand events of an unknown client one question.
     private var asked: Set<ClientID> = []
     private var requests: [ClientID] = []
     private var epoch = 0
     private var isListening = false
+    /// Every change committed before this moment has been told; nil while nobody listens.
+    private var heardAtMilliseconds: Int64?
     private var isPostgresReachable = true
 
     /// The client found last and until when it is known for sure: events of one client often come in a row.
@@ -84,6 +94,8 @@ public struct ClientDirectory {
     public var entryCount: Int { entries.count }
     public var absentCount: Int { absences.count }
     public var openRequestCount: Int { asked.count }
+    /// nil without a roster.
+    public var rosterCount: Int? { roster?.count }
 
     // MARK: - Asking
 
@@ -96,13 +108,36 @@ public struct ClientDirectory {
         if let remembered = entries.value(id) {
             return find(remembered, nowMilliseconds)
         }
-        if let absence = absences.value(id), absence.epoch == epoch,
-            nowMilliseconds - absence.asOfMilliseconds <= limits.absentMilliseconds
-        {
+        if isAbsent(id, nowMilliseconds) {
             hits += 1
             return .absent
         }
+        if isListening, let roster, !roster.contains(id) {
+            // The next word of the listener decides, within a moment: a look-up would tell nothing that it does not.
+            misses += 1
+            return .miss
+        }
         return miss(id)
+    }
+
+    private func isAbsent(_ id: ClientID, _ nowMilliseconds: Int64) -> Bool {
+        if let roster, !roster.contains(id) {
+            let asOf = max(roster.readAtMilliseconds, heardAtMilliseconds ?? roster.readAtMilliseconds)
+            if nowMilliseconds - asOf <= limits.refusalMilliseconds { return true }
+        }
+        guard let absence = absences.value(id), absence.epoch == epoch else { return false }
+        return nowMilliseconds - absence.asOfMilliseconds <= limits.refusalMilliseconds
+    }
+
+    /// Whether what is remembered of this client, and not known to have changed, is young enough to refuse an event.
+    mutating func mayRefuse(_ id: ClientID, nowMilliseconds: Int64) -> Bool {
+        if let heardAtMilliseconds, nowMilliseconds - heardAtMilliseconds <= limits.refusalMilliseconds { return true }
+        if let asOf = entries.value(id)?.asOfMilliseconds, nowMilliseconds - asOf <= limits.refusalMilliseconds {
+            return true
+        }
+        // While somebody listens, its next word decides. Without, only Postgres can.
+        if !isListening { ask(id) }
+        return false
     }
 
     private mutating func find(_ remembered: Remembered, _ nowMilliseconds: Int64) -> Finding {
@@ -151,6 +186,8 @@ public struct ClientDirectory {
         case .changed(let id): invalidate(id)
         case .changedAll: invalidateAll()
         case .listening(let isListening): setListening(isListening)
+        case .heard(let at): if isListening { heardAtMilliseconds = at }
+        case .roster(let roster): self.roster = roster
         case .postgres(let isReachable, _): setPostgresReachable(isReachable)
         case .problem: break
         }
@@ -166,6 +203,7 @@ public struct ClientDirectory {
         case .absent:
             asked.remove(id)
             entries.remove(id)
+            roster?.remove(id)
             absences.set(id, Absence(asOfMilliseconds: nowMilliseconds, epoch: epoch))
         case .lastKnown(let entry, let age):
             // Never in place of something younger that is here already, and never as a fresh one.
@@ -183,18 +221,22 @@ public struct ClientDirectory {
         forgetLast()
         absences.remove(id)
         entries.update(id) { $0.hasChanged = true }
+        // It may be a client just added: from now on it is asked for.
+        if roster?.insert(id) == false { roster = nil }
     }
 
     /// Any row may have changed.
     public mutating func invalidateAll() {
         forgetLast()
         absences.removeAll()
+        roster = nil
         epoch += 1
     }
 
     public mutating func setListening(_ isListening: Bool) {
         forgetLast()
         self.isListening = isListening
+        heardAtMilliseconds = nil
     }
 
     public mutating func setPostgresReachable(_ isReachable: Bool) {

@@ -43,7 +43,8 @@ extension ClientDirectory {
     /// Finds the client and judges its key and status.
     ///
     /// An entry that is not fresh may let an event in, and never refuse one: Postgres may have been told meanwhile
-    /// that the key is good and the client active, and an outage must not make dead letters. Such an event waits.
+    /// that the key is good and the client active, and an outage must not make dead letters. Such an event waits. So
+    /// does one that a fresh entry refuses when neither the listener nor Postgres has confirmed the entry for a second.
     ///
     /// `nowMilliseconds` is the directory's monotonic clock, `wallMilliseconds` counts from 1970, UTC.
     public mutating func judge(
@@ -51,10 +52,9 @@ extension ClientDirectory {
     ) -> ClientVerdict {
         switch find(id, nowMilliseconds: nowMilliseconds) {
         case .known(let entry):
-            if let refusal = ClientJudgement.refusal(for: entry, keyHash: keyHash, nowMilliseconds: wallMilliseconds) {
-                return .refused(refusal)
-            }
-            return .accepted(entry)
+            let refusal = ClientJudgement.refusal(for: entry, keyHash: keyHash, nowMilliseconds: wallMilliseconds)
+            guard let refusal else { return .accepted(entry) }
+            return mayRefuse(id, nowMilliseconds: nowMilliseconds) ? .refused(refusal) : .wait
         case .stale(let entry):
             let refusal = ClientJudgement.refusal(for: entry, keyHash: keyHash, nowMilliseconds: wallMilliseconds)
             return refusal == nil ? .accepted(entry) : .wait

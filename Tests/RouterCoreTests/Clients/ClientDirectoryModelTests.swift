@@ -42,7 +42,7 @@ private struct NaiveDirectory {
             if isReachable { return !entry.isSuspect && age <= 2 * fresh ? .stale(entry.name) : .miss }
             return age <= 600_000 ? .stale(entry.name) : .miss
         }
-        if let absentAt, now - absentAt <= 5_000 { return .absent }
+        if let absentAt, now - absentAt <= 1_000 { return .absent }
         return .miss
     }
 }
@@ -59,7 +59,7 @@ private struct NaiveDirectory {
         var now: Int64 = 1_000_000
         var open: Set<Int> = []
         for step in 0..<600 {
-            now += [0, 1, 500, 4_999, 5_001, 30_000, 60_000, 200_000].randomElement(using: &random) ?? 0
+            now += [0, 1, 500, 999, 1_001, 4_999, 5_001, 30_000, 60_000, 200_000].randomElement(using: &random) ?? 0
             let number = Int.random(in: 1...4, using: &random)
             let age: Int64 = [0, 10, 5_000, 59_999, 300_000].randomElement(using: &random) ?? 0
             switch Int.random(in: 0..<20, using: &random) {

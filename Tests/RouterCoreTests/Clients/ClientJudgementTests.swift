@@ -64,6 +64,8 @@ import Testing
         #expect(directory.takeRequests() == [clientID(1)])
         directory.record(clientID(1), .found(clientEntry(1), ageMilliseconds: 0), nowMilliseconds: 0)
         #expect(verdict(&directory, right, 60_000) == "accepted into db")
+        #expect(verdict(&directory, wrong, 60_000) == "wait", "the listener has not been heard of")
+        directory.apply(.heard(atMilliseconds: 59_000), nowMilliseconds: 60_000)
         #expect(verdict(&directory, wrong, 60_000) == "invalid_api_key")
         #expect(verdict(&directory, right, 60_001) == "accepted into db")
         #expect(verdict(&directory, wrong, 60_001) == "wait", "the key may have been changed since")
@@ -71,6 +73,33 @@ import Testing
         directory.apply(.postgres(reachable: false, "gone"), nowMilliseconds: 0)
         #expect(verdict(&directory, right, 600_000) == "accepted into db")
         #expect(verdict(&directory, wrong, 600_000) == "wait", "an outage makes no dead letters")
+    }
+
+    /// A key, a status: what refuses is true as of a second ago, whatever became of the connection since.
+    @Test func whatRefusesIsAsOfASecondAgo() {
+        var directory = ClientDirectory()
+        directory.apply(.listening(true), nowMilliseconds: 0)
+        directory.record(clientID(1), .found(clientEntry(1), ageMilliseconds: 0), nowMilliseconds: 0)
+        #expect(verdict(&directory, wrong, 1_000) == "invalid_api_key", "read a second ago")
+        #expect(verdict(&directory, wrong, 1_001) == "wait")
+        #expect(directory.takeRequests() == [], "the listener's next word decides")
+        directory.apply(.heard(atMilliseconds: 5_000), nowMilliseconds: 5_200)
+        #expect(verdict(&directory, wrong, 6_000) == "invalid_api_key")
+        #expect(verdict(&directory, wrong, 6_001) == "wait")
+        #expect(verdict(&directory, right, 6_001) == "accepted into db")
+        // A process that was frozen: what lay in its mailbox is no news.
+        directory.apply(.heard(atMilliseconds: 6_000), nowMilliseconds: 50_000)
+        #expect(verdict(&directory, wrong, 50_000) == "wait")
+        // Nobody listens, which is how an outage of Postgres begins: the row's own age counts, and Postgres is asked.
+        directory.apply(.listening(false), nowMilliseconds: 50_000)
+        directory.record(clientID(1), .found(clientEntry(1), ageMilliseconds: 0), nowMilliseconds: 51_000)
+        #expect(verdict(&directory, wrong, 52_000) == "invalid_api_key")
+        #expect(directory.takeRequests() == [])
+        #expect(verdict(&directory, wrong, 52_001) == "wait")
+        #expect(directory.takeRequests() == [clientID(1)])
+        #expect(verdict(&directory, right, 52_001) == "accepted into db")
+        directory.apply(.listening(true), nowMilliseconds: 60_000)
+        #expect(verdict(&directory, wrong, 60_000) == "wait", "what was heard before does not count after a gap")
     }
 
     @Test func anUnknownClientIsRefused() {
