@@ -45,7 +45,7 @@ public struct ClientDirectory {
         case stale(ClientEntry)
         /// Postgres has no such client, as of a moment ago.
         case absent
-        /// Not known. It has been asked for where that helps; find again after the next event of the source.
+        /// Not known. It has been asked for; find again after the next event of the source.
         case miss
     }
 
@@ -112,11 +112,6 @@ public struct ClientDirectory {
             hits += 1
             return .absent
         }
-        if isListening, let roster, !roster.contains(id) {
-            // The next word of the listener decides, within a moment: a look-up would tell nothing that it does not.
-            misses += 1
-            return .miss
-        }
         return miss(id)
     }
 
@@ -135,8 +130,8 @@ public struct ClientDirectory {
         if let asOf = entries.value(id)?.asOfMilliseconds, nowMilliseconds - asOf <= limits.refusalMilliseconds {
             return true
         }
-        // While somebody listens, its next word decides. Without, only Postgres can.
-        if !isListening { ask(id) }
+        // The listener's next word may decide before the answer comes.
+        ask(id)
         return false
     }
 
