@@ -151,7 +151,7 @@ public final class DeadLetterReplay {
         _ retries: inout [ReplayRound.Key: Retry], _ shouldStop: () -> Bool, _ progress: (String) -> Void
     ) async throws -> ReplayReport {
         if options.isDryRun {
-            let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic)
+            let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic, connection: connection)
             let round = ReplayRound(
                 topic: topic, finder: finder, settings: settings, options: options, jq: jq,
                 clients: ClientRepository(connection), inserter: nil, report: report,
@@ -163,7 +163,7 @@ public final class DeadLetterReplay {
             .replay, settings: settings, warehouse: warehouse, options: try options.document(), log: log,
             waiting: progress)
         // Databases after the lock: one that another run has just filled is among them.
-        let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic)
+        let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic, connection: connection)
         let inserter = try await Reinserter(settings: settings, warehouse: warehouse, finder: finder, run: run)
         defer { inserter.shutdown() }
         var report = report

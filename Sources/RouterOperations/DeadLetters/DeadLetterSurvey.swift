@@ -56,7 +56,7 @@ public final class DeadLetterSurvey {
         let discards = try DeadLetterDiscards.load(connection, topic: topic.rawTopic)
         var letters = try topic.catalog(filter, settled: settled, progress: progress)
         progress("asking which have a row")
-        let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic)
+        let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic, connection: connection)
         for partition in letters.partitions {
             let offsets = (letters.letters[partition] ?? []).filter(\.isSelected).map(\.offset)
             letters.setDelivered(partition, try await finder.held(partition, offsets))

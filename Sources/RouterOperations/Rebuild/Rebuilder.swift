@@ -69,7 +69,8 @@ public final class Rebuilder {
             run = started
             report.runID = started.id.description
         }
-        let finder = try await RowFinder(warehouse: warehouse, topic: settings.kafka.rawTopic)
+        let finder = try await RowFinder(
+            warehouse: warehouse, topic: settings.kafka.rawTopic, connection: connection)
         var inserter: Reinserter?
         if let run {
             inserter = try await Reinserter(settings: settings, warehouse: warehouse, finder: finder, run: run)

@@ -1,4 +1,5 @@
 import ClickHouseClient
+import PostgresClient
 import RouterCore
 
 /// Which origins of one topic have a row, in any database: a row wins, wherever a verdict or a fix-up once put it.
@@ -6,20 +7,22 @@ struct RowFinder: Sendable {
     private let warehouse: Warehouse
     private let topic: String
     private let groups: [[String]]
+    private let erased: ErasedOrigins
 
-    /// Asks once which databases there are.
-    init(warehouse: Warehouse, topic: String) async throws {
+    /// Asks once which databases there are, and what was erased.
+    init(warehouse: Warehouse, topic: String, connection: PostgresConnection) async throws {
         self.warehouse = warehouse
         self.topic = topic
+        erased = try ErasedOrigins(RemovalLedger(connection: connection), topic: topic)
         let names = try await AuditDatabases(warehouse: warehouse, topic: topic).all().filter(\.isReadable).map(\.name)
         groups = stride(from: 0, to: names.count, by: OriginReadBack.maxDatabases).map {
             Array(names[$0..<min($0 + OriginReadBack.maxDatabases, names.count)])
         }
     }
 
-    /// Of these offsets, ascending, those with a row.
+    /// Of these offsets, ascending, those with a row, and those of a user who was erased: they are not to get one again.
     func held(_ partition: Int32, _ offsets: [Int64]) async throws -> Set<Int64> {
-        var held: Set<Int64> = []
+        var held = Set(offsets.filter { erased.contains(partition, $0) })
         for group in groups { held.formUnion(try await ask(group, partition, offsets)) }
         return held
     }

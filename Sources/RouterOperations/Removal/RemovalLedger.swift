@@ -131,6 +131,26 @@ struct RemovalLedger {
         }
     }
 
+    /// Calls `body` for each stored stretch of origins that a user's erasure keeps from getting a row.
+    func erasedOrigins(_ topic: String, _ body: (_ partition: Int32, _ runs: OffsetRuns) -> Void) throws {
+        let rows = try connection.query(
+            """
+            SELECT o.partition, o.offsets FROM public.removed_offsets AS o JOIN public.removals AS r USING (removal_id)
+             WHERE r.kind = 'erasure' AND o.topic = $1 ORDER BY o.partition, o.first_offset
+            """, [topic]
+        ).rows
+        for row in rows {
+            guard let runs = OffsetRuns(multirange: try row.required("offsets")) else { throw unreadable(topic) }
+            body(Int32(clamping: try row.requiredInteger("partition")), runs)
+        }
+    }
+
+    private func unreadable(_ topic: String) -> OperationError {
+        OperationError(
+            "removal_unreadable",
+            "a row of public.removed_offsets for \(topic) cannot be read by this version of the program")
+    }
+
     /// Calls `body` for each stored stretch of origins of this partition that had a row and meets the range.
     func removedRows(
         _ topic: String, _ partition: Int32, _ range: Range<Int64>,
@@ -153,10 +173,7 @@ struct RemovalLedger {
                 let kind = Kind(rawValue: try row.required("kind")),
                 let runs = OffsetRuns(multirange: try row.required("offsets"))
             else {
-                throw OperationError(
-                    "removal_unreadable",
-                    "a row of public.removed_offsets for \(topic)/\(partition) cannot be read by this version of the program"
-                )
+                throw unreadable("\(topic)/\(partition)")
             }
             body(client, kind, runs)
         }
