@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 import uuid
 from collections import Counter
 
@@ -471,7 +472,7 @@ CROWD = 300
 
 @pytest.mark.long
 def test_three_hundred_clients(world, folder):
-    """Provisioned, migrated with one that fails, verified, and mended; the times are printed."""
+    """Provisioned, migrated with one that fails, verified, mended, and deprovisioned; the times are printed."""
     made = world.sql(
         "INSERT INTO clients (client_name, api_key_hash) SELECT 'crowd ' || i, encode(sha256(i::text::bytea), 'hex') "
         "FROM generate_series(1, %s) AS i RETURNING client_id, ch_database_name", CROWD)
@@ -510,6 +511,12 @@ def test_three_hundred_clients(world, folder):
             seconds = answer.json["seconds"]
             note(f"{CROWD} clients {what}: {seconds:.1f} s, {count} statements, {count / seconds:.0f} a second")
         note(f"{CROWD} clients verified: {verified.json['seconds']:.1f} s")
+        began = time.monotonic()
+        gone = world.cli("deprovision", *ids, "--yes", "--json", seconds=600)
+        note(f"{CROWD} clients deprovisioned: {time.monotonic() - began:.1f} s")
+        assert gone.status == 0
+        assert Counter(outcomes(gone).values()) == {"dropped": CROWD}
+        assert not set(databases.values()) & set(world.warehouse.databases())
     finally:
         for database in databases.values():
             world.warehouse.command(f"DROP DATABASE IF EXISTS `{database}`")
