@@ -13,9 +13,9 @@ let package = Package(
         .target(
             name: "RouterCore", dependencies: ["CCrypto"], path: "RouterCore",
             exclude: [
-                "Batch", "Delivery", "Destination", "Clients/AgedMap.swift", "Clients/ClientAnswer.swift",
+                "Batch", "Delivery", "Destination", "Reinsert", "Clients/AgedMap.swift", "Clients/ClientAnswer.swift",
                 "Clients/ClientDirectory.swift", "Clients/ClientEntry.swift", "Clients/ClientJudgement.swift",
-                "Clients/DatabaseName.swift", "DeadLetter/DeadLetter.swift",
+                "Clients/ClientRoster.swift", "Clients/DatabaseName.swift", "DeadLetter/DeadLetter.swift",
             ],
             sources: [
                 "Event", "Clients/HexDigits.swift", "Clients/KeyHash.swift", "Clients/KeyHash+Text.swift",
