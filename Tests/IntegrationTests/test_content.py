@@ -159,9 +159,14 @@ def test_every_reason_of_the_contract(world, seed):
 def test_the_table_is_the_one_of_the_contract(world):
     client = world.add_client()
     answer = world.warehouse.client.query(
-        "SELECT name, type FROM system.columns WHERE database = {d:String} AND table = 'events_base' ORDER BY position",
+        "SELECT name, type FROM system.columns WHERE database = {d:String} AND table = 'events_base' "
+        # What a migration adds is computed from these, and `SELECT *` does not show it.
+        "AND default_kind NOT IN ('MATERIALIZED', 'ALIAS') ORDER BY position",
         parameters={"d": client.database})
     assert dict(answer.result_rows) == DEFAULT_TYPES
+    shown = world.warehouse.client.raw_query(
+        f"SELECT * FROM `{client.database}`.events_base", fmt="TabSeparatedWithNames")
+    assert shown.decode().split() == [name for name, _ in answer.result_rows]
     engine, key, settings = world.warehouse.client.query(
         "SELECT engine, partition_key, create_table_query FROM system.tables "
         "WHERE database = {d:String} AND name = 'events_base'", parameters={"d": client.database}).first_row

@@ -126,7 +126,7 @@ def test_run_says_that_the_database_is_too_old(database):
     assert router.wait(60) == 1
     assert "older than this program" in router.tail() and "router db upgrade" in router.tail()
     answer = database.world.cli("client", "list", "--json", POSTGRES_METADATA_DB=database.name)
-    assert answer.status == 0, "what needs only the old tables goes on working"
+    assert answer.status == 1 and "router db upgrade" in answer.err, "a command that meets it says what to do, too"
 
 
 def test_run_says_that_there_are_no_tables(database):
