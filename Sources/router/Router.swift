@@ -1,7 +1,6 @@
 import ArgumentParser
 import RouterService
 
-@main
 struct Router: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "router",

@@ -38,23 +38,26 @@ struct RunCommand: AsyncParsableCommand {
                 host: context.settings.http.host, port: context.settings.http.port,
                 sources: HTTPSources(service: service, metrics: metrics))
             let address = try http.bind()
-            context.log.notice(
-                "router starts",
-                metadata: [
-                    "version": "\(BuildInformation.version)", "http": "\(address)",
-                    "topic": "\(context.settings.kafka.rawTopic)", "group": "\(context.settings.kafka.groupID)",
-                ])
-            try await serve(service, http, context.log)
+            try await serve(service, http, context.log) {
+                context.log.notice(
+                    "router starts",
+                    metadata: [
+                        "version": "\(BuildInformation.version)", "http": "\(address)",
+                        "topic": "\(context.settings.kafka.rawTopic)", "group": "\(context.settings.kafka.groupID)",
+                    ])
+            }
             try printSummary(service.board.current)
         }
     }
 
     /// The service ends first, while the endpoints still tell how far it is.
-    private func serve(_ service: RouterService, _ http: HTTPService, _ log: Logger) async throws {
+    private func serve(
+        _ service: RouterService, _ http: HTTPService, _ log: Logger, started: @escaping @Sendable () -> Void
+    ) async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(service: Endpoints(http: http)),
+                    .init(service: Endpoints(http: http, started: started)),
                     .init(
                         service: BlockingService(service: service),
                         successTerminationBehavior: .gracefullyShutdownGroup,
@@ -94,8 +97,11 @@ struct BlockingService: Service {
 
 struct Endpoints: Service {
     let http: HTTPService
+    /// Called once signals are handled, so that whoever waits for the first line of the log may send one.
+    let started: @Sendable () -> Void
 
     func run() async throws {
+        started()
         await cancelWhenGracefulShutdown {
             // It is ended by cancellation, which is no failure; what fails while serving is in the log.
             try? await http.run()
