@@ -15,6 +15,15 @@ public struct OffsetSituation: Equatable, Sendable {
     }
 }
 
+extension OffsetSituation {
+    /// Whether nothing has changed that a decision rests on. The tripwire is written some time after the commit it stands
+    /// for, so beside a committed offset it may still move; without one it is all that is known.
+    func isStill(_ before: OffsetSituation) -> Bool {
+        committedOffset == before.committedOffset && metadata == before.metadata
+            && (committedOffset != nil || progressOffset == before.progressOffset)
+    }
+}
+
 /// A person's decision that a partition which stands still goes on at an offset.
 ///
 /// It is made for one situation of one log, and taken once, by the member that owns the partition: were it valid for
@@ -53,7 +62,7 @@ public struct OffsetAcceptance: Equatable, Sendable {
         state: PartitionState, lost: [Range<Int64>]
     )? {
         // A log that ends before the end it had was made anew or cut since.
-        guard now == situation, logEnd <= high, offset <= high else { return nil }
+        guard now.isStill(situation), logEnd <= high, offset <= high else { return nil }
         let state = PartitionState(offset: offset, heldBelow: logEnd)
         return (state, state.lost(below: low))
     }

@@ -166,6 +166,13 @@ struct StartDecisionTests {
         #expect(accepted.start(in: made, low: 0, high: 9) == nil)
         #expect(accepted.start(in: OffsetSituation(committed: (3, nil), progressOffset: 8), low: 3, high: 10) == nil)
         #expect(accepted.start(in: OffsetSituation(committed: nil, progressOffset: 9), low: 3, high: 10) == nil)
+        // Beside a commit the tripwire may move: it is written later than the commit it stands for.
+        let beside = OffsetAcceptance(
+            id: 2, partition: 0, offset: 3, skippedFrom: 3, logStart: 3, logEnd: 10,
+            situation: OffsetSituation(committed: (20, "v1"), progressOffset: 8), acceptedBy: "a", reason: "b")
+        let later = OffsetSituation(committed: (20, "v1"), progressOffset: 19)
+        #expect(beside.start(in: later, low: 3, high: 10) != nil)
+        #expect(beside.start(in: OffsetSituation(committed: nil, progressOffset: 8), low: 3, high: 10) == nil)
         // Kafka does not tell an empty string from none, and a zero byte ends ours.
         #expect(
             OffsetSituation(committed: (3, "v9 x\0y"), progressOffset: nil)
