@@ -165,9 +165,10 @@ public struct OffsetRepository {
             let taken = try connection.execute(
                 """
                 UPDATE offset_acceptances a SET taken_at = now() WHERE acceptance_id = $1::bigint
-                AND taken_at IS NULL AND replaced_at IS NULL AND a.progress_offset IS NOT DISTINCT FROM (
+                AND taken_at IS NULL AND replaced_at IS NULL
+                AND (a.committed_offset IS NOT NULL OR a.progress_offset IS NOT DISTINCT FROM (
                     SELECT last_completed_offset FROM partition_progress p
-                    WHERE p.group_id = a.group_id AND p.topic = a.topic AND p.partition = a.partition)
+                    WHERE p.group_id = a.group_id AND p.topic = a.topic AND p.partition = a.partition))
                 """, [String(one.id)])
             guard taken == 1 else { return false }
             // Never no row: until the new state is committed, its absence would mean that nobody ever read the partition.
