@@ -24,6 +24,18 @@ struct DlqCommand: AsyncParsableCommand {
     }
 }
 
+extension CommonOptions {
+    /// Starts, opens the dead letters for `body`, and closes them behind it.
+    fileprivate func survey(_ body: (DeadLetterSurvey) async throws -> Void) async throws {
+        let context = try start()
+        try await CommandRunner.run {
+            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
+            defer { survey.shutdown() }
+            try await body(survey)
+        }
+    }
+}
+
 struct DlqStats: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats", abstract: "Counts dead letters by reason, client and day.",
@@ -39,10 +51,7 @@ struct DlqStats: AsyncParsableCommand {
 
     func run() async throws {
         let filter = try filters.filter()
-        let context = try common.start()
-        try await CommandRunner.run {
-            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
-            defer { survey.shutdown() }
+        try await common.survey { survey in
             let stats = try await survey.stats(filter) { Terminal.progress("dlq: \($0)") }
             Terminal.progress("")
             if report.json { return try Terminal.printJSON(stats) }
@@ -74,15 +83,12 @@ struct DlqList: AsyncParsableCommand {
 
     func validate() throws {
         _ = try filters.filter()
-        if limit < 0 { throw ValidationError("--limit has to be 0 or more.") }
+        try DlqFilterOptions.check(limit: limit)
     }
 
     func run() async throws {
         let filter = try filters.filter()
-        let context = try common.start()
-        try await CommandRunner.run {
-            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
-            defer { survey.shutdown() }
+        try await common.survey { survey in
             var found: [DeadLetterDocument] = []
             let states: Set<DeadLetterState> = all ? Set(DeadLetterState.allCases) : [.open]
             let (count, _) = try await survey.letters(
@@ -125,18 +131,11 @@ struct DlqShow: AsyncParsableCommand {
     var place: DeadLetterPlace
 
     func run() async throws {
-        let context = try common.start()
-        try await CommandRunner.run {
-            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
-            defer { survey.shutdown() }
+        try await common.survey { survey in
             let found = try await survey.show(place)
             guard let document = found.last.map({ reveal ? $0 : $0.masked }) else { return }
             if report.json { return try Terminal.printJSON(document) }
-            let width = document.fields.map(\.0.count).max() ?? 0
-            Terminal.printLines(
-                document.fields.map { label, value in
-                    label + String(repeating: " ", count: width - label.count) + "  " + TextTable.printable(value)
-                })
+            Terminal.printFields(document.fields)
         }
     }
 }
@@ -169,16 +168,13 @@ struct DlqDiscard: AsyncParsableCommand {
 
     func validate() throws {
         _ = try filters.filter()
-        if let limit, limit < 0 { throw ValidationError("--limit has to be 0 or more.") }
+        try DlqFilterOptions.check(limit: limit)
         guard why.contains(where: { !$0.isWhitespace }) else { throw ValidationError("--why needs a reason.") }
     }
 
     func run() async throws {
         let filter = try filters.filter()
-        let context = try common.start()
-        try await CommandRunner.run {
-            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
-            defer { survey.shutdown() }
+        try await common.survey { survey in
             func discard(isDryRun: Bool) async throws -> DiscardReport {
                 let result = try await survey.discard(
                     filter, limit: limit, why: why, isDryRun: isDryRun
@@ -229,15 +225,12 @@ struct DlqExport: AsyncParsableCommand {
 
     func validate() throws {
         _ = try filters.filter()
-        if let limit, limit < 0 { throw ValidationError("--limit has to be 0 or more.") }
+        try DlqFilterOptions.check(limit: limit)
     }
 
     func run() async throws {
         let filter = try filters.filter()
-        let context = try common.start()
-        try await CommandRunner.run {
-            let survey = try DeadLetterSurvey(settings: context.settings, log: context.log)
-            defer { survey.shutdown() }
+        try await common.survey { survey in
             let states: Set<DeadLetterState> = all ? Set(DeadLetterState.allCases) : [.open]
             var leftOut = 0
             let (_, written) = try await survey.letters(filter, states, limit: limit, progress: { _ in }) { letter in

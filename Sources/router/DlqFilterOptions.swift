@@ -34,6 +34,10 @@ struct DlqFilterOptions: ParsableArguments {
             valueName: "path = value"))
     var conditions: [String] = []
 
+    static func check(limit: Int?) throws {
+        if let limit, limit < 0 { throw ValidationError("--limit has to be 0 or more.") }
+    }
+
     func filter() throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.reasons = Set(reason)

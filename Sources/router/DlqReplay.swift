@@ -48,7 +48,7 @@ struct DlqReplay: AsyncParsableCommand {
 
     func validate() throws {
         _ = try filters.filter()
-        if let limit, limit < 0 { throw ValidationError("--limit has to be 0 or more.") }
+        try DlqFilterOptions.check(limit: limit)
         if let rate, !(rate > 0 && rate <= 1e9) { throw ValidationError("--rate has to be above 0.") }
         if let maxAttempts, maxAttempts < 1 { throw ValidationError("--max-attempts has to be 1 or more.") }
         if !(0.1...86_400).contains(interval) { throw ValidationError("--interval is 0.1 to 86400 seconds.") }

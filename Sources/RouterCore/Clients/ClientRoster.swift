@@ -4,7 +4,7 @@
 /// not in it did not exist when it was read, nor up to the last moment to which changes were heard of. That is what
 /// makes a flood of made-up ids cheap: they are refused by a look into a set, and reach neither Redis nor Postgres.
 public struct ClientRoster: Sendable {
-    /// As many clients as `ClientDirectory` remembers. 16 bytes each: at most 4 MB, and 2.5 MB of text in the
+    /// As many clients as `ClientDirectory` remembers. 16 bytes each: at most 4 MB, and 3.6 MB of text in the
     /// statement's answer. With more of them there is no roster, and ids are asked for one by one again, at a bounded pace.
     public static let clientLimit = 100_000
 

@@ -177,7 +177,7 @@ public final class DeadLetterSurvey {
         let catalog = try await catalog(filter, progress: progress)
         let chosen = catalog.places([.open]).prefix(limit ?? .max)
         var report = DiscardReport(
-            topic: topic.rawTopic, dryRun: isDryRun, why: why, operatorName: ReinsertRun.operatorName)
+            topic: topic.rawTopic, dryRun: isDryRun, why: why, operatorName: OperatorName.current)
         report.discarded = chosen.count
         for (_, letter) in chosen { report.byReason[DeadLetterOrigin.name(ofReason: letter.reason), default: 0] += 1 }
         guard !isDryRun, !chosen.isEmpty else { return report }

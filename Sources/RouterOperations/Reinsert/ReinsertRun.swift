@@ -46,13 +46,7 @@ final class ReinsertRun {
             """
             INSERT INTO public.replay_runs (run_id, kind, topic, operator, options)
             VALUES ($1::uuid, $2, $3, $4, $5::jsonb)
-            """, [id.description, kind.rawValue, topic, Self.operatorName, options])
-    }
-
-    /// Who runs the command, for the record.
-    static var operatorName: String {
-        let user = ProcessInfo.processInfo.environment["SUDO_USER"] ?? NSUserName()
-        return "\(user.isEmpty ? "unknown" : user)@\(ProcessInfo.processInfo.hostName)"
+            """, [id.description, kind.rawValue, topic, OperatorName.current, options])
     }
 
     private func busy() throws -> OperationError {

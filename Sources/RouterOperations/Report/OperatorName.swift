@@ -7,6 +7,6 @@ enum OperatorName {
         let environment = ProcessInfo.processInfo.environment
         // Under sudo the person, not root.
         let user = environment["SUDO_USER"].flatMap { $0.isEmpty ? nil : $0 } ?? NSUserName()
-        return TextTable.printable("\(user)@\(ProcessInfo.processInfo.hostName)")
+        return TextTable.printable("\(user.isEmpty ? "unknown" : user)@\(ProcessInfo.processInfo.hostName)")
     }
 }
