@@ -153,7 +153,7 @@ final class Reinserter {
                 switch ServerVerdict(code: exception.code) {
                 case .rowFault: return .rowFault(message: exception.description)
                 case .destinationFault: return .destinationFault(message: exception.description)
-                case .retry: return .failed(message: exception.description)
+                case .suspicion: return .failed(message: exception.description)
                 }
             case .unknown(let fault):
                 if fault.mayHaveReachedServer { try await awaitQuiet() }
