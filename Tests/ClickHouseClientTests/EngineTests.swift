@@ -130,7 +130,7 @@ import Testing
             try await engine.ask(DestinationProbe.server)
             #expect(try await engine.ask(DestinationProbe.destination(database: database)).isEmpty)
             let batch = UUID128(high: 5, low: 5)
-            let running = DestinationProbe.running(batch: batch, client: clientID)
+            let running = DestinationProbe.running(batch: batch)
             #expect(try CountAnswer.read(await engine.ask(running)) == 0)
             // A query that runs until it is seen, at most half a minute.
             var slow = DestinationStatement(sql: "SELECT sleepEachRow(1) FROM numbers(30) FORMAT Null")
@@ -144,7 +144,13 @@ import Testing
             var seen: UInt64 = 0
             for _ in 0..<2000 where seen == 0 { seen = try CountAnswer.read(await engine.ask(running)) }
             #expect(seen == 1)
-            #expect(try CountAnswer.read(await engine.ask(DestinationProbe.running(batch: batch, client: batch))) == 0)
+            let other = UUID128(high: 5, low: 6)
+            #expect(try CountAnswer.read(await engine.ask(DestinationProbe.running(batch: other))) == 0)
+            // Whichever batch it is of, and only if it has been running for so long.
+            for (since, count) in [(0.0, 1), (20.0, 0)] as [(Double, UInt64)] {
+                let any = DestinationProbe.running(batch: other, orAnyInsertSinceSeconds: since)
+                #expect(try CountAnswer.read(await engine.ask(any)) == count)
+            }
             _ = await answer
             #expect(try CountAnswer.read(await engine.ask(running)) == 0)
         }
@@ -161,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func aWrongPasswordIsADestinationFaultAndNotAnOutage() async throws {
+    @Test func aWrongPasswordIsAnExceptionAndRaisesSuspicion() async throws {
         try await withEngine { engine in
             var endpoint = engine.client.endpoint
             endpoint.password = "wrong"
@@ -171,7 +177,7 @@ import Testing
                 Issue.record("let in")
                 return
             }
-            #expect(ServerVerdict(code: exception.code) == .destinationFault)
+            #expect(ServerVerdict(code: exception.code) == .suspicion(slowDown: false))
             #expect(!exception.message.contains("wrong"))
         }
     }

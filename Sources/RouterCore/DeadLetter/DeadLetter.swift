@@ -74,9 +74,13 @@ public enum DeadLetterHeader {
     public static let originPartition = "router.origin.partition"
     public static let originOffset = "router.origin.offset"
     public static let originTimestamp = "router.origin.timestamp"
-    /// Of a dead letter that the topic refused for its size and that went without its value.
+    // Of a dead letter that the topic refused for its size and that went without a part of its record.
     public static let valueBytes = "router.value_bytes"
     public static let valueSHA256 = "router.value_sha256"
+    public static let headersBytes = "router.headers_bytes"
+    public static let headersSHA256 = "router.headers_sha256"
+    public static let keyBytes = "router.key_bytes"
+    public static let keySHA256 = "router.key_sha256"
 }
 
 extension DeadLetter {

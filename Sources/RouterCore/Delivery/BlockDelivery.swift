@@ -58,6 +58,8 @@ struct BlockDelivery {
     private(set) var givingUp: Refusal?
     private(set) var lastMessage = ""
     private(set) var lastFailureMilliseconds: Int64 = 0
+    /// The last failure names this client's own table or database.
+    private(set) var isOwnFault = false
     /// Rows neither known to be in the table nor refused.
     private(set) var remaining: RowSet
 
@@ -86,13 +88,15 @@ struct BlockDelivery {
         hasBeenSent = isRedo || mayBeHeld
         step = .insert
         if isRedo || mayBeHeld {
-            // An insert of the life before may still be under way.
-            outcomeIsUnknown = true
-            step = .askQuiet
+            // No insert of a life before is under way any more: the whole batch was asked after (`BatchQuiet`).
+            step = .readBack
         } else {
             advance()
         }
     }
+
+    /// It was refused, or got no answer, and nothing has gone right since.
+    var isFailing: Bool { firstFailureMilliseconds != nil }
 
     // MARK: - What happens to it
 
@@ -130,10 +134,17 @@ struct BlockDelivery {
             piece.mayRepeatToken = true
             pieces.append(piece)
             step = .readBack
-        case .refused(let message):
+        case .refused(let message, let suspicion):
             piece.mayRepeatToken = true
             pieces.append(piece)
             failed(message, nowMilliseconds, then: .readBack, limits)
+            isOwnFault = suspicion == .destination
+        case .notSent:
+            // No failure of anybody's: it goes again once this member's lease is renewed.
+            pieces.append(piece)
+            step = .wait(
+                untilMilliseconds: nowMilliseconds + limits.backoffFirstMilliseconds,
+                then: outcomeIsUnknown ? .askQuiet : .readBack)
         case .unknown(let message, let mayHaveReachedServer):
             piece.mayRepeatToken = true
             pieces.append(piece)
@@ -150,10 +161,8 @@ struct BlockDelivery {
         case .running:
             step = .wait(untilMilliseconds: nowMilliseconds + limits.quietPollMilliseconds, then: .askQuiet)
         case .refused:
-            // The server's own time limit on the query is what remains to go by; for a redo the clock starts now.
-            let since = lastInsertMilliseconds == 0 ? nowMilliseconds : lastInsertMilliseconds
-            lastInsertMilliseconds = since
-            let over = since + limits.maxExecutionMilliseconds + limits.quietPollMilliseconds
+            // The server's own time limit on the query is what remains to go by.
+            let over = lastInsertMilliseconds + limits.maxExecutionMilliseconds + limits.quietPollMilliseconds
             if nowMilliseconds >= over {
                 outcomeIsUnknown = false
                 step = .readBack
@@ -218,6 +227,13 @@ struct BlockDelivery {
         }
     }
 
+    /// Nobody can be blamed: it goes on trying.
+    mutating func keepTrying(nowMilliseconds: Int64, limits: DeliveryLimits) {
+        guard step == .confirm else { return }
+        let pause = limits.backoffMilliseconds(failures: failures)
+        step = .wait(untilMilliseconds: nowMilliseconds + pause, then: outcomeIsUnknown ? .askQuiet : .readBack)
+    }
+
     mutating func timePassed(nowMilliseconds: Int64) {
         guard case .wait(let until, let next) = step, until <= nowMilliseconds else { return }
         step = next == .askQuiet ? .askQuiet : .readBack
@@ -245,6 +261,7 @@ struct BlockDelivery {
         _ message: String, _ nowMilliseconds: Int64, then next: Next, _ limits: DeliveryLimits
     ) {
         lastMessage = message
+        isOwnFault = false
         failures += 1
         lastFailureMilliseconds = nowMilliseconds
         if firstFailureMilliseconds == nil { firstFailureMilliseconds = nowMilliseconds }

@@ -8,18 +8,25 @@ public struct Delivery {
     var partitions: [Int32: PartitionChain] = [:]
     var batches: [UUID128: OutstandingBatch] = [:]
     var circuits: [ClientID: DestinationCircuit] = [:]
+    /// How often each client's circuit has opened: as many as there are clients with a broken table.
+    var circuitOpenings: [ClientID: Int] = [:]
     var health = ServerHealth()
+    var recent = RecentAnswers()
 
+    /// Batches whose earlier life is to be asked after, and those for which that has its time.
+    var waitingForQuiet: [UUID128] = []
+    var quietWaitsForTime: [UUID128] = []
     var waitingForSlot = FairQueue()
     var waitingToAsk: [BlockKey] = []
     /// Blocks with a deadline; few, since only a failing block waits.
     var waitingForTime: [BlockKey] = []
-    /// Blocks that hold their answer back until the server itself is known to be well.
+    /// Blocks that hold back what they would do until the server itself is known to be well.
     var waitingForServer: [BlockKey] = []
     /// Inserts held back until a commit renews the lease.
     var waitingForLease: [BlockKey] = []
 
-    var insertTickets: [UInt64: BlockKey] = [:]
+    var insertTickets: [UInt64: (key: BlockKey, sentMilliseconds: Int64)] = [:]
+    var quietTickets: [UInt64: UUID128] = [:]
     var questionTickets: [UInt64: BlockKey] = [:]
     var refusalTickets: [UInt64: BlockKey] = [:]
     var insertsOfClient: [ClientID: Int] = [:]
@@ -28,6 +35,8 @@ public struct Delivery {
     var leaseSinceMilliseconds: Int64 = .min
     var commitSentMilliseconds: [UInt64: Int64] = [:]
 
+    /// What the insert or the question that was just answered was told, where that makes the server suspect.
+    var lastRefusal: String?
     private var lastTicket: UInt64 = 0
     /// Makes this life's own tokens differ from every other life's.
     private let life: UUID128
@@ -44,7 +53,10 @@ public struct Delivery {
     /// Takes one event and returns what is to be done, in order.
     public mutating func handle(_ event: DeliveryEvent, nowMilliseconds: Int64) -> [DeliveryAction] {
         now = nowMilliseconds
+        let fault = health.fault
+        lastRefusal = nil
         take(event)
+        judgeServer(before: fault, lastMessage: lastRefusal)
         passTime()
         schedule()
         commitWhatChanged()
@@ -65,18 +77,19 @@ public struct Delivery {
         case .deadLettersSettled(let ticket, let batch):
             if batches[batch]?.ticket == ticket { insertBlocks(of: batch) }
         case .insertAnswered(let ticket, let answer): insertAnswered(ticket, answer)
+        case .batchQuietAnswered(let ticket, let answer): batchQuietAnswered(ticket, answer)
         case .quietAnswered(let ticket, let answer): quietAnswered(ticket, answer)
         case .readBackAnswered(let ticket, let answer): readBackAnswered(ticket, answer)
         case .rowsDeadLettered(let ticket): rowsDeadLettered(ticket)
         case .serverProbed(let ticket, let isWell): serverProbed(ticket, isWell)
-        case .destinationProbed(_, let client, let isWell): destinationProbed(client, isWell)
+        case .writeProbed(let ticket, let answer): writeProbed(ticket, answer)
         case .tick: break
         }
     }
 
     /// When `.tick` is due at the latest; nil when nothing waits for time.
     public var nextDeadlineMilliseconds: Int64? {
-        var earliest = health.probeAtMilliseconds
+        var earliest = health.nextDeadlineMilliseconds
         func consider(_ time: Int64?) {
             if let time, time < earliest ?? .max { earliest = time }
         }
@@ -84,9 +97,9 @@ public struct Delivery {
             for key in waitingForTime {
                 if case .wait(let until, _) = batches[key.batch]?.blocks[key.client]?.step { consider(until) }
             }
-        }
-        for circuit in circuits.values {
-            if case .open(let probeAt) = circuit.state { consider(probeAt) }
+            for id in quietWaitsForTime {
+                if case .wait(let until) = batches[id]?.quiet.step { consider(until) }
+            }
         }
         for partition in partitions.values {
             consider(partition.lane.retryAtMilliseconds)
@@ -119,10 +132,20 @@ public struct Delivery {
         return chain.chain.isEmpty && chain.lane.isIdle && chain.lane.durable == wantedState(chain)
     }
 
+    /// Inserts and questions under way, of batches that were dropped too.
+    public var slotsInUse: Int { insertTickets.count + questionTickets.count + quietTickets.count }
+
     public var outstandingBatchCount: Int { batches.count }
+    /// True while the batch waits for its records to be read again, asked for with this ticket.
+    public func awaitsRedo(_ batch: UUID128, ticket: UInt64) -> Bool {
+        batches[batch]?.stage == .reading && batches[batch]?.ticket == ticket
+    }
+
     public func outstandingBatchCount(_ partition: Int32) -> Int { partitions[partition]?.chain.count ?? 0 }
     public var isServerAway: Bool { health.isAway }
-    public var openCircuits: [ClientID] { circuits.filter { $0.value.refusal != nil }.map(\.key) }
+    /// Why everything waits for ClickHouse; nil while it is thought to be well.
+    public var serverFault: ServerFault? { health.fault }
+    public var isWriteProbeMissing: Bool { health.isProbeTableMissing }
 
     /// True while this commit of the partition is the one whose answer is awaited.
     public func awaitsCommit(_ partition: Int32, ticket: UInt64) -> Bool {

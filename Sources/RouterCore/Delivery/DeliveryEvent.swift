@@ -15,12 +15,15 @@ public enum DeliveryEvent: Sendable {
     /// Every dead letter of the batch is acknowledged by Kafka.
     case deadLettersSettled(ticket: UInt64, batch: UUID128)
     case insertAnswered(ticket: UInt64, answer: InsertAnswer)
+    /// Of the whole batch, whatever the client.
+    case batchQuietAnswered(ticket: UInt64, answer: QuietAnswer)
     case quietAnswered(ticket: UInt64, answer: QuietAnswer)
     case readBackAnswered(ticket: UInt64, answer: ReadBackAnswer)
     case rowsDeadLettered(ticket: UInt64)
-    /// The neutral probe, which has nothing to do with any client.
+    /// Whether the server answers at all.
     case serverProbed(ticket: UInt64, isWell: Bool)
-    case destinationProbed(ticket: UInt64, client: ClientID, isWell: Bool)
+    /// The neutral write, which has nothing to do with any client.
+    case writeProbed(ticket: UInt64, answer: WriteProbeAnswer)
     /// A deadline that `nextDeadlineMilliseconds` named has passed (or may have).
     case tick
 }
@@ -50,9 +53,30 @@ public enum InsertAnswer: Sendable {
     /// The server's own exception, which says that rows of this insert are at fault.
     case rowFault(message: String)
     /// The server's own exception, which says that the destination or the server cannot take it now.
-    case refused(message: String)
+    case refused(message: String, suspicion: Suspicion)
     /// No answer that can be believed: it may have been inserted, or may still be.
     case unknown(message: String, mayHaveReachedServer: Bool)
+    /// It was not sent: its lease was over before there was a connection for it. That is nobody's fault.
+    case notSent(message: String)
+}
+
+/// Whom a refused insert makes suspect; `ServerVerdict` tells it from the code.
+public enum Suspicion: Sendable, Equatable {
+    /// This client's table or database, and nobody else's.
+    case destination
+    /// The server or the destination. `slowDown`: it says that it has too much to do.
+    case serverOrDestination(slowDown: Bool)
+}
+
+public enum WriteProbeAnswer: Sendable, Equatable {
+    /// The server takes writes.
+    case taken
+    /// It answers, and takes none.
+    case refused(message: String, slowDown: Bool)
+    /// There is no table to write into, so nothing is known and nobody is blamed.
+    case missing
+    /// No answer that can be believed.
+    case unknown
 }
 
 public enum QuietAnswer: Sendable {
@@ -94,12 +118,14 @@ public enum DeliveryAction: Sendable {
     /// `startBeforeMilliseconds`: past it the member's lease is over and the insert must not be sent any more.
     case insert(
         ticket: UInt64, batch: UUID128, client: ClientID, rows: RowSet, token: String, startBeforeMilliseconds: Int64)
-    case askQuiet(ticket: UInt64, batch: UUID128, client: ClientID, scope: ReadBackScope)
+    /// Is any insert of an earlier life under way that may add rows of this batch, whoever the client?
+    case askBatchQuiet(ticket: UInt64, batch: UUID128, scope: ReadBackScope)
+    case askQuiet(ticket: UInt64, batch: UUID128, client: ClientID)
     case readBack(ticket: UInt64, batch: UUID128, client: ClientID, scope: ReadBackScope)
     /// Rows that will not be inserted: their records become dead letters.
     case deadLetterRows(ticket: UInt64, batch: UUID128, client: ClientID, refusals: [(rows: RowSet, refusal: Refusal)])
     case probeServer(ticket: UInt64)
-    case probeDestination(ticket: UInt64, client: ClientID)
+    case probeWrite(ticket: UInt64)
     /// Every row of the block is in its table, but for `refusedCount` that became dead letters; its memory can go.
     case blockSettled(batch: UUID128, client: ClientID, refusedCount: Int)
     /// Every row and dead letter of the batch is acknowledged; its memory can go.
@@ -112,6 +138,27 @@ public enum DeliveryAction: Sendable {
     case startOver(partitions: [Int32])
     case circuitOpened(client: ClientID, message: String)
     case circuitClosed(client: ClientID)
-    case serverAway(message: String)
+    /// Everything waits: the server answers nothing, or takes no inserts, whoever the client.
+    case serverBlamed(ServerFault)
     case serverBack
+    /// Nobody can be blamed before `router provision` has made the table of the write probe. Told once.
+    case writeProbeMissing
+}
+
+/// Why ClickHouse itself is to blame, in words for a person.
+public enum ServerFault: Sendable, Equatable {
+    /// It answers nothing.
+    case away
+    /// It answers, and refuses the neutral write.
+    case refusesWrites(message: String)
+    /// It takes the neutral write, and most of the clients that were active lately fail.
+    case mostClientsFail(message: String)
+
+    public var explanation: String {
+        switch self {
+        case .away: "ClickHouse does not answer"
+        case .refusesWrites(let message): "ClickHouse takes no inserts: \(message)"
+        case .mostClientsFail(let message): "ClickHouse refuses the inserts of most clients: \(message)"
+        }
+    }
 }

@@ -23,10 +23,17 @@ public struct DeliveryLimits: Sendable {
     public var backoffLimitMilliseconds: Int64 = 5_000
     /// How often a running query is asked after.
     public var quietPollMilliseconds: Int64 = 500
-    /// How often an unreachable server, or a client's broken destination, is tried again.
+    /// How often a server that is to blame, or a client's broken destination, is tried again.
     public var probeMilliseconds: Int64 = 2_000
     /// How often a server that is well is asked whether it still is.
     public var healthCheckMilliseconds: Int64 = 5_000
+    /// Who has sent rows within this time counts among the clients that were active lately, longer than any backoff.
+    public var activeMilliseconds: Int64 = 60_000
+    /// Refusals have to last this long before they count against the server: one full merge queue passes by itself.
+    public var suspicionMilliseconds: Int64 = 2_000
+    /// Inserts under way while the server says that it has too much to do, or while only an insert can tell that it is
+    /// well again.
+    public var maxInsertsInFlightWhileBlamed = 1
     /// Inserts spent on finding the rows that a server refuses in one block. Halving finds one bad row among 200,000 in some
     /// 36 inserts; a block with very many bad rows must not occupy the server, so what is left then is refused as a whole.
     public var maxSplitInserts = 256

@@ -1,53 +1,114 @@
-/// Whether one client's destination is thought to work. Without a circuit it is closed: rows flow.
+/// One client's destination that is thought to be broken: its rows become dead letters. Without a circuit rows flow.
 struct DestinationCircuit {
     enum State: Equatable {
-        /// Rows become dead letters; a probe asks from time to time.
-        case open(probeAtMilliseconds: Int64)
-        case probing
-        /// A probe succeeded: rows flow, and the first refusal opens it again at once.
-        case halfOpen
+        /// The first block that comes at or after this time is the trial.
+        case open(trialAtMilliseconds: Int64)
+        /// One real insert is on its way, timed; everything else of the client still becomes dead letters.
+        case halfOpen(trial: BlockKey)
     }
 
     var state: State
     var message: String
+    let sinceMilliseconds: Int64
+    var failedTrials = 0
 
-    var refusal: Refusal? {
-        state == .halfOpen
-            ? nil : Refusal(.destinationUnavailable, "this client's destination refuses writes: \(message)")
-    }
+    var refusal: Refusal { Refusal(.destinationUnavailable, "this client's destination refuses writes: \(message)") }
+
+    func isTrial(_ key: BlockKey) -> Bool { state == .halfOpen(trial: key) }
 }
 
-/// Whether ClickHouse itself is there, as told by a probe that has nothing to do with any client.
-struct ServerHealth {
-    private(set) var isAway = false
-    private(set) var probeTicket: UInt64?
-    /// When the last probe that succeeded was started.
-    private(set) var wellSinceMilliseconds: Int64 = .min
-    private var probeStartedMilliseconds: Int64 = 0
-    /// The first one at once.
-    private(set) var probeAtMilliseconds: Int64? = 0
+/// A client's circuit as it is shown: since when and how often, not by its state at a glance.
+public struct OpenCircuit: Sendable, Equatable {
+    public var client: ClientID
+    /// A real insert of the client is on its way, to see whether it is mended.
+    public var isHalfOpen: Bool
+    /// Monotonic milliseconds.
+    public var sinceMilliseconds: Int64
+    /// How often it has opened in this life, this time included.
+    public var openedCount: Int
+    /// What the server said last.
+    public var message: String
+}
 
-    mutating func probing(ticket: UInt64, nowMilliseconds: Int64) {
-        probeTicket = ticket
-        probeStartedMilliseconds = nowMilliseconds
-        probeAtMilliseconds = nil
+extension Delivery {
+    public var openCircuits: [OpenCircuit] {
+        circuits.map { client, circuit in
+            var isHalfOpen = false
+            if case .halfOpen = circuit.state { isHalfOpen = true }
+            return OpenCircuit(
+                client: client, isHalfOpen: isHalfOpen, sinceMilliseconds: circuit.sinceMilliseconds,
+                openedCount: circuitOpenings[client] ?? 1, message: circuit.message)
+        }
     }
 
-    /// - Returns: true when its answer changed `isAway`.
-    mutating func probed(isWell: Bool, nowMilliseconds: Int64, limits: DeliveryLimits) -> Bool {
-        probeTicket = nil
-        let was = isAway
-        isAway = !isWell
-        if isWell { wellSinceMilliseconds = probeStartedMilliseconds }
-        // Asked again also while all is well: a server that is frozen answers nothing, and nothing else would notice
-        // before the insert under way has timed out.
-        probeAtMilliseconds =
-            nowMilliseconds + (isWell ? limits.healthCheckMilliseconds : limits.probeMilliseconds)
-        return was != isAway
+    mutating func openCircuit(_ client: ClientID, message: String) {
+        guard circuits[client] == nil else { return }
+        let circuit = DestinationCircuit(
+            state: .open(trialAtMilliseconds: now + limits.probeMilliseconds), message: message,
+            sinceMilliseconds: now)
+        circuits[client] = circuit
+        circuitOpenings[client, default: 0] += 1
+        recent.forget(client)
+        actions.append(.circuitOpened(client: client, message: message))
+        for (id, batch) in batches where batch.blocks[client] != nil {
+            giveUp(BlockKey(batch: id, client: client), circuit.refusal)
+        }
     }
 
-    func isDue(nowMilliseconds: Int64) -> Bool {
-        guard probeTicket == nil, let at = probeAtMilliseconds else { return false }
-        return at <= nowMilliseconds
+    private mutating func giveUp(_ key: BlockKey, _ refusal: Refusal) {
+        guard let before = batches[key.batch]?.blocks[key.client]?.step else { return }
+        batches[key.batch]!.blocks[key.client]!.circuitOpened(refusal)
+        if batches[key.batch]!.blocks[key.client]!.step != before { enqueue(key) }
+    }
+
+    /// - Returns: what the new block's rows are refused with; nil where they are inserted.
+    mutating func refusal(ofNew key: BlockKey) -> Refusal? {
+        guard let circuit = circuits[key.client] else { return nil }
+        guard case .open(let trialAt) = circuit.state, trialAt <= now, !health.isToBlame else { return circuit.refusal }
+        circuits[key.client]!.state = .halfOpen(trial: key)
+        return nil
+    }
+
+    /// The trial's insert was answered.
+    mutating func trialAnswered(_ key: BlockKey, sentMilliseconds: Int64, _ answer: InsertAnswer) {
+        guard let circuit = circuits[key.client], circuit.isTrial(key) else { return }
+        switch answer {
+        case .acknowledged, .rowFault:
+            // A row that is refused was judged by a table that works.
+            guard now - sentMilliseconds <= limits.destinationTimeoutMilliseconds else {
+                return trialFailed(key, "an insert took \((now - sentMilliseconds) / 1000) s")
+            }
+            circuits[key.client] = nil
+            actions.append(.circuitClosed(client: key.client))
+        case .refused(let message, _), .unknown(let message, _):
+            trialFailed(key, message)
+        case .notSent:
+            break
+        }
+    }
+
+    /// The circuit stays open, and what is left of the trial's rows goes the way of the others.
+    mutating func trialFailed(_ key: BlockKey, _ message: String) {
+        guard let circuit = circuits[key.client], circuit.isTrial(key) else { return }
+        circuits[key.client]!.failedTrials += 1
+        let failures = circuits[key.client]!.failedTrials
+        circuits[key.client]!.state = .open(
+            trialAtMilliseconds: now + max(limits.probeMilliseconds, limits.backoffMilliseconds(failures: failures)))
+        circuits[key.client]!.message = message
+        giveUp(key, circuits[key.client]!.refusal)
+    }
+
+    /// A trial that ended without an insert (its rows were there, or its batch was dropped) told nothing: the next is due.
+    mutating func endTrial(_ key: BlockKey) {
+        guard circuits[key.client]?.isTrial(key) == true else { return }
+        circuits[key.client]!.state = .open(trialAtMilliseconds: now)
+    }
+
+    mutating func endTrials(of batch: UUID128) {
+        for (client, circuit) in circuits {
+            if case .halfOpen(let trial) = circuit.state, trial.batch == batch {
+                circuits[client]!.state = .open(trialAtMilliseconds: now)
+            }
+        }
     }
 }

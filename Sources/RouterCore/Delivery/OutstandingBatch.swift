@@ -3,6 +3,8 @@ struct OutstandingBatch {
     enum Stage: Equatable {
         /// Its intent is not known to be durable: nothing of it may leave.
         case sealing
+        /// Durable, and an insert of an earlier life may still add rows of it.
+        case quieting
         /// Named by the committed state of a life before; its records are being read again.
         case reading
         /// Its dead letters are on their way to Kafka.
@@ -22,6 +24,7 @@ struct OutstandingBatch {
     var stage: Stage
     /// Of the reading or the dead letters that are under way.
     var ticket: UInt64 = 0
+    var quiet = BatchQuiet()
     var content: BatchContent?
     var blocks: [ClientID: BlockDelivery] = [:]
     var unsettledBlocks = 0
@@ -45,6 +48,8 @@ struct PartitionChain {
     /// Since when this member holds the partition.
     var assignedMilliseconds: Int64
     var lane: CommitLane
+    /// Goes up with everything that happens to its batches, whatever it is: what stands still does not.
+    var movements = 0
 
     /// What a batch that starts at `lo` has to look for.
     func scope(from lo: Int64) -> ReadBackScope {

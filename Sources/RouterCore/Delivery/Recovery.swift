@@ -7,17 +7,12 @@ extension Delivery {
             end: state.end, heldBelow: state.heldBelow, assignedMilliseconds: now,
             lane: CommitLane(durable: isCommitted ? state : nil))
         var lo = state.offset
-        var redo: [DeliveryAction] = []
         for entry in state.batches {
             batches[entry.id] = OutstandingBatch(
                 id: entry.id, partition: partition, lo: lo, hi: entry.hi, isRedo: true,
-                scope: chain.scope(from: lo), stage: entry.isComplete ? .complete : .reading)
+                scope: chain.scope(from: lo), stage: entry.isComplete ? .complete : .quieting)
             chain.chain.append(entry.id)
-            if !entry.isComplete {
-                let ticket = ticket()
-                batches[entry.id]!.ticket = ticket
-                redo.append(.redo(ticket: ticket, partition: partition, batch: entry.id, lo: lo, hi: entry.hi))
-            }
+            if !entry.isComplete { waitingForQuiet.append(entry.id) }
             lo = entry.hi
         }
         while let first = chain.chain.first, batches[first]?.stage == .complete {
@@ -26,7 +21,6 @@ extension Delivery {
         }
         partitions[partition] = chain
         actions.append(.start(partition: partition, offset: chain.end))
-        actions += redo
     }
 
     /// Revoked: what is sealed may finish within the rebalance, what is not never left.
@@ -58,6 +52,7 @@ extension Delivery {
         guard let chain = partitions.removeValue(forKey: partition) else { return }
         for id in chain.chain {
             batches[id] = nil
+            endTrials(of: id)
             actions.append(.dropped(batch: id))
         }
     }

@@ -1,15 +1,29 @@
 extension Delivery {
     /// Starts what there is room for. While ClickHouse is away nothing is asked of it but the probe.
     mutating func schedule() {
-        if health.isDue(nowMilliseconds: now) { probeServerUnlessProbing() }
-        probeOpenCircuits()
+        probeWhatIsDue()
         guard !health.isAway else { return }
+        startBatchQuestions()
         startQuestions()
         startInserts()
     }
 
+    private var questionsInFlight: Int { questionTickets.count + quietTickets.count }
+
+    private mutating func startBatchQuestions() {
+        while questionsInFlight < limits.maxQuestionsInFlight, !waitingForQuiet.isEmpty {
+            let id = waitingForQuiet.removeFirst()
+            guard let batch = batches[id], batch.stage == .quieting, batch.quiet.step == .ask else { continue }
+            let ticket = ticket()
+            quietTickets[ticket] = id
+            batches[id]!.ticket = ticket
+            batches[id]!.quiet.asked()
+            actions.append(.askBatchQuiet(ticket: ticket, batch: id, scope: batch.scope))
+        }
+    }
+
     private mutating func startQuestions() {
-        while questionTickets.count < limits.maxQuestionsInFlight, !waitingToAsk.isEmpty {
+        while questionsInFlight < limits.maxQuestionsInFlight, !waitingToAsk.isEmpty {
             let key = waitingToAsk.removeFirst()
             guard let batch = batches[key.batch], let step = batch.blocks[key.client]?.step else { continue }
             guard step == .askQuiet || step == .readBack else { continue }
@@ -18,13 +32,13 @@ extension Delivery {
             batches[key.batch]!.blocks[key.client]!.asked(ticket: ticket)
             actions.append(
                 step == .askQuiet
-                    ? .askQuiet(ticket: ticket, batch: key.batch, client: key.client, scope: batch.scope)
+                    ? .askQuiet(ticket: ticket, batch: key.batch, client: key.client)
                     : .readBack(ticket: ticket, batch: key.batch, client: key.client, scope: batch.scope))
         }
     }
 
     private mutating func startInserts() {
-        while insertTickets.count < limits.maxInsertsInFlight {
+        while insertTickets.count < health.maxInsertsInFlight(limits) {
             let busy = insertsOfClient
             let most = limits.maxInsertsInFlightPerClient
             guard let key = waitingForSlot.next(where: { busy[$0, default: 0] < most }) else { return }
@@ -43,7 +57,7 @@ extension Delivery {
         batches[key.batch]!.blocks[key.client]!.nameTopPiece(fresh)
         guard let piece = batches[key.batch]!.blocks[key.client]!.pieces.last else { return }
         batches[key.batch]!.blocks[key.client]!.inserting(ticket: fresh, nowMilliseconds: now)
-        insertTickets[fresh] = key
+        insertTickets[fresh] = (key, now)
         insertsOfClient[key.client, default: 0] += 1
         actions.append(
             .insert(
@@ -66,6 +80,16 @@ extension Delivery {
 
     // MARK: - Time
 
+    /// Batches whose earlier life is asked after again now.
+    private mutating func letQuietTimePass() {
+        let waiting = quietWaitsForTime
+        quietWaitsForTime = []
+        for id in waiting where batches[id]?.stage == .quieting {
+            batches[id]!.quiet.timePassed(nowMilliseconds: now)
+            if batches[id]!.quiet.step == .ask { waitingForQuiet.append(id) } else { quietWaitsForTime.append(id) }
+        }
+    }
+
     mutating func passTime() {
         if !health.isAway {
             let waiting = waitingForTime
@@ -75,90 +99,10 @@ extension Delivery {
                 batches[key.batch]!.blocks[key.client]!.timePassed(nowMilliseconds: now)
                 enqueue(key)
             }
+            letQuietTimePass()
         }
         for (partition, chain) in partitions {
             if case .draining(let deadline) = chain.phase, deadline <= now { abandon(partition) }
         }
-    }
-
-    // MARK: - The server's health
-
-    mutating func probeServerUnlessProbing() {
-        guard health.probeTicket == nil else { return }
-        let ticket = ticket()
-        health.probing(ticket: ticket, nowMilliseconds: now)
-        actions.append(.probeServer(ticket: ticket))
-    }
-
-    mutating func serverProbed(_ ticket: UInt64, _ isWell: Bool) {
-        guard health.probeTicket == ticket else { return }
-        let changed = health.probed(isWell: isWell, nowMilliseconds: now, limits: limits)
-        if changed { actions.append(isWell ? .serverBack : .serverAway(message: "the neutral probe failed")) }
-        if isWell && changed {
-            for (id, batch) in batches {
-                for client in batch.blocks.keys {
-                    batches[id]!.blocks[client]!.serverIsBack(nowMilliseconds: now)
-                }
-            }
-            let confirming = waitingForServer
-            waitingForServer = []
-            for key in confirming { enqueue(key) }
-        } else if isWell {
-            blameDestinations()
-        }
-    }
-
-    /// The server is well and the destination still refuses: the client's circuit opens.
-    private mutating func blameDestinations() {
-        let confirming = waitingForServer
-        waitingForServer = []
-        for key in confirming {
-            guard let block = batches[key.batch]?.blocks[key.client] else { continue }
-            guard block.step == .confirm else {
-                continue
-            }
-            // A probe that was already under way when the refusal came proves nothing about the time after it.
-            guard health.wellSinceMilliseconds >= block.lastFailureMilliseconds else {
-                waitingForServer.append(key)
-                continue
-            }
-            openCircuit(key.client, message: block.lastMessage)
-        }
-        if !waitingForServer.isEmpty { probeServerUnlessProbing() }
-    }
-
-    // MARK: - Circuits
-
-    private mutating func openCircuit(_ client: ClientID, message: String) {
-        let circuit = DestinationCircuit(
-            state: .open(probeAtMilliseconds: now + limits.probeMilliseconds), message: message)
-        if circuits[client]?.refusal == nil { actions.append(.circuitOpened(client: client, message: message)) }
-        circuits[client] = circuit
-        guard let refusal = circuit.refusal else { return }
-        for (id, batch) in batches {
-            guard let before = batch.blocks[client]?.step else { continue }
-            batches[id]!.blocks[client]!.circuitOpened(refusal)
-            if batches[id]!.blocks[client]!.step != before { enqueue(BlockKey(batch: id, client: client)) }
-        }
-    }
-
-    private mutating func probeOpenCircuits() {
-        guard !health.isAway else { return }
-        for (client, circuit) in circuits {
-            guard case .open(let probeAt) = circuit.state, probeAt <= now else { continue }
-            circuits[client]!.state = .probing
-            actions.append(.probeDestination(ticket: ticket(), client: client))
-        }
-    }
-
-    mutating func destinationProbed(_ client: ClientID, _ isWell: Bool) {
-        guard circuits[client]?.state == .probing else { return }
-        circuits[client]!.state = isWell ? .halfOpen : .open(probeAtMilliseconds: now + limits.probeMilliseconds)
-    }
-
-    mutating func closeCircuit(_ client: ClientID) {
-        guard circuits[client]?.state == .halfOpen else { return }
-        circuits[client] = nil
-        actions.append(.circuitClosed(client: client))
     }
 }

@@ -57,7 +57,7 @@ extension Delivery {
         guard let durable else { return }
         if let sentMilliseconds { leaseSinceMilliseconds = max(leaseSinceMilliseconds, sentMilliseconds) }
         for sealed in durable.batches where batches[sealed.id]?.stage == .sealing {
-            settle(sealed.id, batches[sealed.id]?.content)
+            settleOrQuieten(sealed.id)
         }
         let held = waitingForLease
         waitingForLease = []

@@ -26,6 +26,13 @@ public struct InsertStatement: Sendable {
     /// ClickHouse's own default for `max_insert_block_size`, some 2^20 rows: a batch is far below it.
     static let minBlockRows = 1_048_449
 
+    /// Every query about a batch starts with this.
+    public static func queryIDPrefix(batch: UUID128) -> String { "\(batch)-" }
+
+    /// The query ids of all inserts into clients' tables, routers' and replays', as a regular expression: a client's UUID
+    /// with something behind it. ClickHouse's own ids are a UUID and nothing more.
+    public static let queryIDPattern = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-"
+
     /// Every query about a block starts with this. A batch has many blocks, one a client.
     public static func queryIDPrefix(batch: UUID128, client: ClientID) -> String { "\(batch)-\(client)-" }
 

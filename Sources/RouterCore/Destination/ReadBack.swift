@@ -92,25 +92,25 @@ public enum DestinationProbe {
             settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
     }
 
-    /// How many queries about a block are still running (`CountAnswer`). Zero, and nothing of it will land any more.
+    /// How many queries of a batch are still running, whoever the client (`CountAnswer`). Zero, and nothing of it will land
+    /// any more.
     ///
-    /// With `sinceSeconds` inserts of any batch of the client count too that have been running at least so long.
+    /// With `orAnyInsertSinceSeconds` every router's insert counts that has been running at least so long: of which batch
+    /// it is, is not known there.
     public static func running(
-        batch: UUID128, client: ClientID, sinceSeconds: Double? = nil
+        batch: UUID128, orAnyInsertSinceSeconds sinceSeconds: Double? = nil
     ) -> DestinationStatement {
-        if let sinceSeconds {
-            return DestinationStatement(
-                sql: """
-                    SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String}) \
-                    OR (position(query_id, {client:String}) > 0 AND elapsed >= {since:Float64}) FORMAT RowBinary
-                    """,
-                parameters: [
-                    ("prefix", InsertStatement.queryIDPrefix(batch: batch, client: client)),
-                    ("client", "-\(client)-"), ("since", String(sinceSeconds)),
-                ],
-                settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
-        }
-        return running(prefix: InsertStatement.queryIDPrefix(batch: batch, client: client))
+        guard let sinceSeconds else { return running(prefix: InsertStatement.queryIDPrefix(batch: batch)) }
+        return DestinationStatement(
+            sql: """
+                SELECT count() FROM system.processes WHERE startsWith(query_id, {prefix:String}) \
+                OR (match(query_id, {routers:String}) AND elapsed >= {since:Float64}) FORMAT RowBinary
+                """,
+            parameters: [
+                ("prefix", InsertStatement.queryIDPrefix(batch: batch)),
+                ("routers", InsertStatement.queryIDPattern), ("since", String(sinceSeconds)),
+            ],
+            settings: ReadSettings.exact(maxExecutionSeconds: maxExecutionSeconds))
     }
 
     /// The same of all queries whose id starts so.

@@ -53,12 +53,19 @@ final class ClickHouseDestination {
         }
     }
 
-    func askQuiet(ticket: UInt64, batch: UUID128, client id: ClientID, scope: ReadBackScope) {
+    func askBatchQuiet(ticket: UInt64, batch: UUID128, scope: ReadBackScope) {
         var sinceSeconds: Double?
         if case .origin(let since) = scope {
             sinceSeconds = Double(max(0, Clock.monotonicMilliseconds() - since)) / 1000
         }
-        let question = DestinationProbe.running(batch: batch, client: id, sinceSeconds: sinceSeconds)
+        let question = DestinationProbe.running(batch: batch, orAnyInsertSinceSeconds: sinceSeconds)
+        submit(question, timeoutMilliseconds: DestinationProbe.maxExecutionSeconds * 1000) { answer in
+            .batchQuietAnswered(ticket: ticket, answer: Self.quietAnswer(answer))
+        }
+    }
+
+    func askQuiet(ticket: UInt64, batch: UUID128, client id: ClientID) {
+        let question = DestinationProbe.running(prefix: InsertStatement.queryIDPrefix(batch: batch, client: id))
         submit(question, timeoutMilliseconds: DestinationProbe.maxExecutionSeconds * 1000) { answer in
             .quietAnswered(ticket: ticket, answer: Self.quietAnswer(answer))
         }
@@ -92,10 +99,9 @@ final class ClickHouseDestination {
         }
     }
 
-    func probeDestination(ticket: UInt64, client id: ClientID, database: String) {
-        let probe = DestinationProbe.destination(database: database)
-        submit(probe, timeoutMilliseconds: Self.probeTimeoutMilliseconds) { answer in
-            .destinationProbed(ticket: ticket, client: id, isWell: Self.isAcknowledged(answer))
+    func probeWrite(ticket: UInt64) {
+        submit(WriteProbe.insert(prober: life.description), timeoutMilliseconds: Self.probeTimeoutMilliseconds) {
+            .writeProbed(ticket: ticket, answer: Self.writeProbeAnswer($0))
         }
     }
 
@@ -127,10 +133,30 @@ final class ClickHouseDestination {
         switch answer {
         case .acknowledged: .acknowledged
         case .exception(let exception):
-            ServerVerdict(code: exception.code) == .rowFault
-                ? .rowFault(message: text(exception)) : .refused(message: text(exception))
+            switch ServerVerdict(code: exception.code) {
+            case .rowFault: .rowFault(message: text(exception))
+            case .destinationFault: .refused(message: text(exception), suspicion: .destination)
+            case .suspicion(let slowDown):
+                .refused(message: text(exception), suspicion: .serverOrDestination(slowDown: slowDown))
+            }
+        case .unknown(let fault) where fault.kind == .abandoned && !fault.mayHaveReachedServer:
+            .notSent(message: fault.text)
         case .unknown(let fault):
             .unknown(message: fault.text, mayHaveReachedServer: fault.mayHaveReachedServer)
+        }
+    }
+
+    private static func writeProbeAnswer(_ answer: ClickHouseAnswer) -> WriteProbeAnswer {
+        switch answer {
+        case .acknowledged: .taken
+        case .exception(let exception):
+            switch WriteProbe.outcome(code: exception.code, message: text(exception)) {
+            case .taken: .taken
+            case .missing: .missing
+            case .refused(let message):
+                .refused(message: message, slowDown: ServerVerdict.slowDownCodes.contains(exception.code))
+            }
+        case .unknown: .unknown
         }
     }
 
@@ -159,8 +185,7 @@ final class ClickHouseDestination {
             guard let held else { return .unknown }
             return .held(RowSet(held), offsets: rows.offsets)
         case .exception(let exception):
-            // 60 no such table, 81 no such database: there is nothing that could hold a row.
-            if exception.code == 60 || exception.code == 81 { return .missing(offsets: rows.offsets) }
+            if ServerVerdict.missingTargetCodes.contains(exception.code) { return .missing(offsets: rows.offsets) }
             return .refused(message: text(exception))
         case .unknown:
             return .unknown

@@ -72,9 +72,7 @@ final class BatchAssembly {
                 clientID: client, batchID: id, topic: topic, partition: partition,
                 ingestedAtMilliseconds: wallMilliseconds)
             batch.blocks[client] = SealedBatch.Block(rows: block, database: open.database, arrivals: open.arrivals)
-            batch.bytes += block.allocatedBytes
         }
-        batch.bytes += deadLetters.reduce(0) { $0 + $1.bodyBytes }
         return batch
     }
 }
@@ -93,7 +91,7 @@ final class SealedBatch {
     let hi: Int64
     var deadLetters: [DeadLetter]
     var blocks: [ClientID: Block] = [:]
-    var bytes = 0
+    var deadLetterBytes: Int { deadLetters.reduce(0) { $0 + $1.bodyBytes } }
 
     init(id: UUID128, partition: Int32, lo: Int64, hi: Int64, deadLetters: [DeadLetter]) {
         self.id = id

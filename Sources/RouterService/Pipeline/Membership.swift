@@ -41,6 +41,11 @@ struct Membership {
     /// Batches whose seal was logged.
     var announced: Set<UUID128> = []
 
+    /// Partitions are being given out anew, or it is being learnt where they start.
+    var isUnsettled: Bool {
+        assigning != nil || revoking != nil || isRejoining || isStartRequestOpen || askAgainAtMilliseconds != nil
+    }
+
     var nextDeadlineMilliseconds: Int64? {
         [
             startOverAtMilliseconds, askAgainAtMilliseconds, leaveAtMilliseconds, leftUntilMilliseconds,

@@ -25,8 +25,10 @@ extension Pipeline {
             guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "insert") }
             destination.insert(
                 ticket: ticket, block: block, rows: rows, token: token, startBeforeMilliseconds: startBefore)
-        case .askQuiet(let ticket, let batch, let client, let scope):
-            destination.askQuiet(ticket: ticket, batch: batch, client: client, scope: scope)
+        case .askBatchQuiet(let ticket, let batch, let scope):
+            destination.askBatchQuiet(ticket: ticket, batch: batch, scope: scope)
+        case .askQuiet(let ticket, let batch, let client):
+            destination.askQuiet(ticket: ticket, batch: batch, client: client)
         case .readBack(let ticket, let batch, let client, let scope):
             guard let block = sealed[batch]?.blocks[client] else { return missing(batch, "read-back") }
             destination.readBack(ticket: ticket, block: block, scope: scope)
@@ -34,8 +36,8 @@ extension Pipeline {
             deadLetterRows(ticket, batch, client, refusals)
         case .probeServer(let ticket):
             destination.probeServer(ticket: ticket)
-        case .probeDestination(let ticket, let client):
-            destination.probeDestination(ticket: ticket, client: client, database: databases[client] ?? "")
+        case .probeWrite(let ticket):
+            destination.probeWrite(ticket: ticket)
         case .blockSettled(let batch, let client, let refusedCount):
             blockSettled(batch, client, refusedCount)
         case .completed(let batch):
@@ -53,12 +55,26 @@ extension Pipeline {
                 metadata: ["client": "\(client)", "error": "\(message)"])
         case .circuitClosed(let client):
             log.notice("a client's destination takes writes again", metadata: ["client": "\(client)"])
-        case .serverAway:
-            log.error(
-                "ClickHouse does not answer, waiting for it",
-                metadata: ["host": "\(settings.clickHouse.host)", "port": "\(settings.clickHouse.port)"])
+        case .serverBlamed(let fault):
+            serverBlamed(fault)
         case .serverBack:
-            log.notice("ClickHouse answers again")
+            log.notice("ClickHouse answers again, and takes inserts")
+        case .writeProbeMissing:
+            log.warning(
+                "ClickHouse has no table for the neutral write, so no client's destination can be blamed: run `router provision --all`",
+                metadata: ["table": "\(WriteProbe.quotedTable)"])
+        }
+    }
+
+    private func serverBlamed(_ fault: ServerFault) {
+        let place: Logger.Metadata = [
+            "host": "\(settings.clickHouse.host)", "port": "\(settings.clickHouse.port)",
+            "error": "\(fault.explanation)",
+        ]
+        if fault == .away {
+            log.error("ClickHouse does not answer, waiting for it", metadata: place)
+        } else {
+            log.error("ClickHouse takes no inserts, waiting for it", metadata: place)
         }
     }
 
@@ -103,8 +119,7 @@ extension Pipeline {
         guard let batch = sealed[id] else { return missing(id, "dead letters") }
         outbox.send(batch.deadLetters, as: .batch(ticket: ticket, id))
         // The outbox holds them now, and counts them.
-        sealedBytes -= batch.deadLetters.reduce(0) { $0 + $1.bodyBytes }
-        batch.bytes -= batch.deadLetters.reduce(0) { $0 + $1.bodyBytes }
+        sealedBytes.deadLettersHandedOver(id)
         batch.deadLetters = []
     }
 
@@ -133,8 +148,7 @@ extension Pipeline {
             counts.delivered += delivered
             for (arrived, count) in block.arrivals { metrics.latency(milliseconds: wall - arrived, count: count) }
         }
-        batch.bytes -= block.rows.allocatedBytes
-        sealedBytes -= block.rows.allocatedBytes
+        sealedBytes.blockSettled(id, client)
     }
 
     private func completed(_ id: UUID128) {
@@ -147,8 +161,8 @@ extension Pipeline {
 
     private func forget(_ id: UUID128) {
         membership.announced.remove(id)
-        guard let batch = sealed.removeValue(forKey: id) else { return }
-        sealedBytes -= batch.bytes
+        sealed[id] = nil
+        sealedBytes.forget(id)
     }
 
     func place(_ batch: UUID128, _ partition: Int32, _ lo: Int64, _ hi: Int64) -> Logger.Metadata {

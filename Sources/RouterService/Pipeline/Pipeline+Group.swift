@@ -124,7 +124,7 @@ extension Pipeline {
         }
     }
 
-    private func reportLoss(_ partition: Int32, _ lost: [Range<Int64>]) {
+    func reportLoss(_ partition: Int32, _ lost: [Range<Int64>]) {
         progress.lost(partition: partition, offsets: lost)
         for lost in lost {
             counts.lostToRetention += Int64(lost.count)
@@ -175,6 +175,7 @@ extension Pipeline {
             membership.stopped[partition] = nil
             membership.startingOver.remove(partition)
             metrics.forgetLag(partition)
+            forgetProgress(partition)
         }
         membership.revoking = (partitions, Set(partitions))
         if !lost && !membership.isRejoining && !isStillMember() { return missGeneration() }

@@ -1,25 +1,22 @@
 import KafkaClient
 import Logging
+import RouterCore
 
 // One budget for everything that is held: at the limit partitions are paused, and nothing is dropped.
 extension Pipeline {
-    var bufferedBytes: Int {
-        let open = intakes.values.reduce(0) { $0 + $1.assembly.bytes + $1.parkedBytes }
-        return open + sealedBytes + outbox.bytes + rangeJobs.bytes
+    var bufferedBytes: Int { held.total }
+
+    private var held: MemoryBudget.Held {
+        MemoryBudget.Held(
+            open: intakes.values.reduce(0) { $0 + $1.assembly.bytes + $1.parkedBytes }, sealed: sealedBytes.total,
+            deadLetters: outbox.bytes, reread: rangeJobs.bytes)
     }
 
     func balanceMemory() {
-        let bytes = bufferedBytes
-        let wasOver = isOverMemory
-        if isOverMemory {
-            isOverMemory = Double(bytes) > Double(limits.memoryBytes) * PipelineLimits.resumeShare
-        } else {
-            isOverMemory = Double(bytes) > Double(limits.memoryBytes) * PipelineLimits.pauseShare
-        }
-        if isOverMemory != wasOver {
+        if memory.update(held) {
             log.info(
-                isOverMemory ? "memory limit reached, reading pauses" : "reading goes on",
-                metadata: ["bytes": "\(bytes)", "limit": "\(limits.memoryBytes)"])
+                memory.isOver ? "memory limit reached, reading pauses" : "reading goes on",
+                metadata: ["bytes": "\(memory.held.total)", "limit": "\(limits.memoryBytes)"])
         }
         var pausing: [Int32] = []
         var resuming: [Int32] = []
@@ -34,7 +31,7 @@ extension Pipeline {
     }
 
     private func mustPause(_ intake: PartitionIntake) -> Bool {
-        if isOverMemory || stopping != nil || intake.needsRestart { return true }
+        if memory.isOver || stopping != nil || intake.needsRestart { return true }
         if pauses.partitions[intake.partition] != nil { return true }
         if intake.parkedCount > (intake.isPaused ? 0 : PipelineLimits.maxParkedRecords) { return true }
         // The chain is full: what is read now could not be sealed.

@@ -26,7 +26,7 @@ extension Pipeline {
         let age = maxAgeMilliseconds
         for intake in intakes.values where !intake.assembly.isEmpty {
             let isOld = monotonic - intake.openedAtMilliseconds >= age
-            if isOld || isFull(intake) || isOverMemory || mustFlush(intake) { sealIfPossible(intake) }
+            if isOld || isFull(intake) || memory.isOver || mustFlush(intake) { sealIfPossible(intake) }
         }
     }
 

@@ -30,12 +30,13 @@ final class Pipeline {
     var pauses = Pauses()
     var intakes: [Int32: PartitionIntake] = [:]
     var sealed: [UUID128: SealedBatch] = [:]
-    var sealedBytes = 0
-    /// Of every client seen with a block: where a probe of its destination goes.
+    var sealedBytes = SealedBytes()
+    var memory: MemoryBudget
+    var watch = ProgressWatch()
+    /// Of every client seen with a block, for whoever reads of its circuit.
     var databases: [ClientID: String] = [:]
     var membership = Membership()
     var records = KafkaRecordBatch(capacity: 1_000)
-    var isOverMemory = false
     var stopping: Stopping?
     var caughtUp: CaughtUp?
     var fatalError: ServiceError?
@@ -69,6 +70,7 @@ final class Pipeline {
         topic = parts.settings.kafka.rawTopic
         log = parts.log
         limits = PipelineLimits(settings: parts.settings)
+        memory = MemoryBudget(limitBytes: limits.memoryBytes)
         mailbox = parts.mailbox
         consumer = parts.consumer
         destination = parts.destination
@@ -125,6 +127,7 @@ final class Pipeline {
         advanceStopping()
         if monotonic >= nextStatusMilliseconds {
             nextStatusMilliseconds = monotonic + limits.statusMilliseconds
+            watchProgress()
             publishStatus(phase: stopping == nil ? "running" : "draining")
         }
         return isBusy
@@ -144,7 +147,8 @@ final class Pipeline {
     private func waitMilliseconds() -> Int {
         var deadline = monotonic + limits.longestWaitMilliseconds
         for time in [
-            delivery.nextDeadlineMilliseconds, outbox.nextDeadlineMilliseconds, rangeJobs.nextDeadlineMilliseconds,
+            delivery.nextDeadlineMilliseconds, outbox.nextDeadlineMilliseconds,
+            rangeJobs.nextDeadlineMilliseconds(after: monotonic),
             nextSealMilliseconds, membership.nextDeadlineMilliseconds,
         ] {
             if let time, time < deadline { deadline = time }
@@ -255,7 +259,8 @@ final class Pipeline {
     }
 
     private func readRanges() -> Bool {
-        let (outcomes, isBusy) = rangeJobs.turn(&judge, monotonic: monotonic, wall: wall)
+        let (outcomes, isBusy) = rangeJobs.turn(
+            &judge, mayRedo: memory.mayRedo, waitingBytes: outbox.bytes, monotonic: monotonic, wall: wall)
         for outcome in outcomes {
             switch outcome {
             case .redone(let ticket, let id, let partition, let lo, let hi, let assembly):
@@ -263,12 +268,18 @@ final class Pipeline {
                     "batch read again",
                     metadata: ["batch": "\(id)", "partition": "\(partition)", "lo": "\(lo)", "hi": "\(hi)"])
                 countConsumed(assembly.recordCount)
+                // One that was dropped meanwhile is nobody's: its bytes would never be given back.
+                guard delivery.awaitsRedo(id, ticket: ticket) else { continue }
                 let batch = keep(assembly, id: id, partition: partition, lo: lo, hi: hi)
                 perform(
                     delivery.handle(
                         .redoRead(ticket: ticket, batch: id, content: batch.content), nowMilliseconds: monotonic))
-            case .collected(let ticket, let letters):
-                outbox.send(letters, as: .rows(ticket: ticket))
+            case .collected(let ticket, let letters, let isLast):
+                outbox.send(letters, as: .rows(ticket: ticket), isLast: isLast)
+            case .lost(let partition, let ranges):
+                reportLoss(partition, ranges)
+            case .abandoned(let ticket):
+                outbox.abandon(.rows(ticket: ticket))
             }
         }
         return isBusy || !outcomes.isEmpty
@@ -284,7 +295,8 @@ final class Pipeline {
         let batch = assembly.seal(id: id, topic: topic, partition: partition, lo: lo, hi: hi, wallMilliseconds: wall)
         for (client, block) in batch.blocks { databases[client] = block.database }
         sealed[id] = batch
-        sealedBytes += batch.bytes
+        sealedBytes.keep(
+            id, deadLetterBytes: batch.deadLetterBytes, blockBytes: batch.blocks.mapValues(\.rows.allocatedBytes))
         return batch
     }
 }

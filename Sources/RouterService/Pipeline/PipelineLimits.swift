@@ -24,11 +24,6 @@ struct PipelineLimits {
     /// … and an answer one eighth.
     static let kafkaFetchEighths = 1
 
-    /// Of the blocks' memory: above it partitions are paused and everything open is sealed …
-    static let pauseShare = 0.8
-    /// … and below it they go on. The distance keeps them from stopping and going with every batch.
-    static let resumeShare = 0.5
-
     /// Records of a partition that wait for their client. Further ones wait at the broker.
     static let maxParkedRecords = 2_000
 

@@ -21,10 +21,25 @@ enum Readiness {
                     ? "none stands still"
                     : stopped.map { "\($0.partition): \($0.stopped ?? "")" }.joined(separator: "; ")
             ),
-            ("clickhouse", !status.clickhouse_away, status.clickhouse_away ? "does not answer" : "ok"),
+            ("clickhouse", !status.clickhouse_away, status.clickhouse_error ?? "ok"),
+            ("progress", !status.stalled && status.age_seconds < maxAgeSeconds, progress(status)),
             ("postgres", clients.postgres.isReachable != false, clients.postgres.error ?? "ok"),
             // Redis is a cache: without it the service works on, so it is told and does not count.
             ("redis", true, clients.redis.isReachable == false ? "away: \(clients.redis.error ?? "")" : "ok"),
         ]
+    }
+
+    /// The pipeline's thread writes its status down several times a second: older, it hangs.
+    private static let maxAgeSeconds = 5.0
+
+    private static func progress(_ status: ServiceStatus) -> String {
+        guard status.age_seconds < maxAgeSeconds else {
+            return "the pipeline's thread has said nothing for \(Int(status.age_seconds)) s"
+        }
+        let standing = status.partitions.filter { $0.stalled_seconds > 0 && $0.pause == nil }
+        guard !standing.isEmpty else { return "work moves" }
+        return standing.map {
+            "partition \($0.partition) has not moved for \(Int($0.stalled_seconds)) s, waiting for \($0.waiting_for ?? "?")"
+        }.joined(separator: "; ")
     }
 }

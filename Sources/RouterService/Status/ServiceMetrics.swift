@@ -14,6 +14,8 @@ final class ServiceMetrics {
     private var deadLettered: [DeadLetterReason: Counter] = [:]
     private var inserts: [String: Counter] = [:]
     private var lag: [Int32: Gauge] = [:]
+    /// There only while a partition stands still, with what it waits for.
+    private var stalled: [Int32: (waitingFor: WaitReason, gauge: Gauge)] = [:]
     private let latency: LatencyRecorder
 
     init(latency: @escaping LatencyRecorder) {
@@ -37,13 +39,14 @@ final class ServiceMetrics {
     }
 
     func insert(_ answer: InsertAnswer, durationMilliseconds: Int64) {
-        let outcome =
-            switch answer {
-            case .acknowledged: "acknowledged"
-            case .rowFault: "rejected"
-            case .refused: "refused"
-            case .unknown: "unknown"
-            }
+        let outcome: String
+        switch answer {
+        case .acknowledged: outcome = "acknowledged"
+        case .rowFault: outcome = "rejected"
+        case .refused: outcome = "refused"
+        case .unknown: outcome = "unknown"
+        case .notSent: return
+        }
         insertCounter(outcome).increment()
         insertDuration.recordMilliseconds(durationMilliseconds)
     }
@@ -61,6 +64,24 @@ final class ServiceMetrics {
     /// A partition that is somebody else's now is their number to report.
     func forgetLag(_ partition: Int32) {
         lag.removeValue(forKey: partition)?.destroy()
+    }
+
+    /// - Parameter waitingFor: nil while the partition moves.
+    func stalled(topic: String, partition: Int32, waitingFor: WaitReason?, milliseconds: Int64) {
+        if let known = stalled[partition], known.waitingFor != waitingFor {
+            known.gauge.destroy()
+            stalled[partition] = nil
+        }
+        guard let waitingFor else { return }
+        let gauge =
+            stalled[partition]?.gauge
+            ?? Gauge(
+                label: "router_partition_stalled_seconds",
+                dimensions: [
+                    ("topic", topic), ("partition", String(partition)), ("waiting_for", waitingFor.rawValue),
+                ])
+        stalled[partition] = (waitingFor, gauge)
+        gauge.record(Double(milliseconds) / 1000)
     }
 
     func latency(milliseconds: Int64, count: Int) {

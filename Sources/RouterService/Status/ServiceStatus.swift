@@ -15,6 +15,12 @@ public struct ServiceStatus: Sendable, Codable {
         public var stopped: String?
         /// Set while an operator holds the partition back.
         public var pause: Pause?
+        /// What it waits for, in the words of `WaitReason`; nil where there is nothing to wait for.
+        public var waiting_for: String?
+        /// How long it has stood still with work to do; 0 while it moves.
+        public var stalled_seconds: Double = 0
+        /// RFC 3339, UTC; when anything of it has moved last, as far as this member has seen.
+        public var last_moved_at: String?
     }
 
     /// What an operator holds back: who, since when, and why.
@@ -27,7 +33,16 @@ public struct ServiceStatus: Sendable, Codable {
 
     public struct Circuit: Sendable, Codable {
         public var client_id: String
+        /// The client's database.
         public var detail: String
+        /// `open`, or `half_open` while one real insert of the client is tried.
+        public var state: String
+        /// RFC 3339, UTC.
+        public var since: String
+        /// How often it has opened since this member started.
+        public var opened_count: Int
+        /// What ClickHouse said last.
+        public var message: String
     }
 
     public var version = BuildInformation.version
@@ -40,7 +55,14 @@ public struct ServiceStatus: Sendable, Codable {
     public var delivered: Int = 0
     public var dead_lettered: [String: Int] = [:]
     public var buffered_bytes: Int = 0
+    /// ClickHouse does not answer, or takes no inserts: everything waits, and no client is blamed.
     public var clickhouse_away = false
+    /// Why, in words; nil while it is thought to be well.
+    public var clickhouse_error: String?
+    /// Without `router_internal.write_probe` no client's destination can be told from the server.
+    public var write_probe_missing = false
+    /// A partition stands still though there is work.
+    public var stalled = false
     public var postgres_error: String?
     public var redis_error: String?
     public var kafka_error: String?
@@ -55,19 +77,32 @@ public struct ServiceStatus: Sendable, Codable {
     public var directory_hits: UInt64 = 0
     public var directory_misses: UInt64 = 0
     public var uptime_seconds: Double = 0
+    /// Since the pipeline's thread has written this down: it does so several times a second.
+    public var age_seconds: Double = 0
 
     public init() {}
 }
 
 /// The last status that the pipeline's thread wrote down, for other threads to read.
 public final class StatusBoard: Sendable {
-    private let status = Mutex(ServiceStatus())
+    private let status = Mutex((value: ServiceStatus(), writtenAtMilliseconds: Clock.monotonicMilliseconds()))
 
     public init() {}
 
-    public var current: ServiceStatus { status.withLock { $0 } }
+    public var current: ServiceStatus {
+        status.withLock { state in
+            var status = state.value
+            status.age_seconds = Double(Clock.monotonicMilliseconds() - state.writtenAtMilliseconds) / 1000
+            return status
+        }
+    }
 
-    func update(_ change: (inout ServiceStatus) -> Void) { status.withLock { change(&$0) } }
+    func update(_ change: (inout ServiceStatus) -> Void) {
+        status.withLock { state in
+            change(&state.value)
+            state.writtenAtMilliseconds = Clock.monotonicMilliseconds()
+        }
+    }
 }
 
 /// What this binary is.

@@ -27,6 +27,8 @@ struct SimulatedClickHouse {
     /// Inserts under way: of which batch, and since when.
     var running: [UInt64: (batch: UUID128, since: Int64)] = [:]
     var isAway = false
+    /// Its disk is full: it answers questions and takes no insert, whoever the client.
+    var isFull = false
     var broken: Set<ClientID> = []
 
     enum Result { case ok, rowFault, refused }
@@ -36,7 +38,7 @@ struct SimulatedClickHouse {
         client: ClientID, batch: UUID128, token: String, rows new: [Row], now: Int64,
         random: inout SeededGenerator
     ) -> Result {
-        if broken.contains(client) { return .refused }
+        if broken.contains(client) || isFull { return .refused }
         if new.contains(where: \.isPoison) { return .rowFault }
         for month in Set(new.map(\.month)).sorted() {
             if random.percent(3) { return .refused }  // the months before it have landed

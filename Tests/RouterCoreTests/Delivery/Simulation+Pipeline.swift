@@ -5,8 +5,13 @@ extension Simulation {
     mutating func working(_ number: Int) {
         after(30 + random.upTo(60)) { $0.working(number) }
         guard let member = members[number], member.frozenUntil <= now else { return }
-        for partition in member.positions.keys.sorted() { sealSome(number, partition) }
+        _ = members[number]!.memory.update(member.held)
+        if !members[number]!.memory.isOver {
+            for partition in member.positions.keys.sorted() { sealSome(number, partition) }
+        }
         tell(number, .tick)
+        readAgain(number)
+        sendLetters(number)
     }
 
     mutating func sealSome(_ number: Int, _ partition: Int32) {
@@ -19,7 +24,7 @@ extension Simulation {
         lastBatch += 1
         let id = UUID128(high: 0xBA7C, low: lastBatch)
         let (batch, content) = judge(partition, position, hi)
-        members[number]!.batches[id] = batch
+        keep(number, id, batch)
         members[number]!.positions[partition] = hi
         let actions = members[number]!.delivery.seal(
             partition: partition, batch: id, hi: hi, content: content, nowMilliseconds: now)
@@ -45,6 +50,9 @@ extension Simulation {
     mutating func tell(_ number: Int, _ event: DeliveryEvent) {
         guard members[number] != nil else { return }
         perform(number, members[number]!.delivery.handle(event, nowMilliseconds: now))
+        if let due = members[number]?.delivery.nextDeadlineMilliseconds, due <= now {
+            faults.append("spins: due at \(due), now \(now)")
+        }
     }
 
     /// An answer reaches the life that asked, once it is awake.
@@ -62,25 +70,30 @@ extension Simulation {
             switch action {
             case .commit(let partition, let state, let ticket): commit(number, partition, state, ticket)
             case .redo(let ticket, let partition, let batch, let lo, let hi):
-                redo(number, life, ticket, partition, batch, lo, hi)
+                redoneBatches += 1
+                members[number]!.rereads.add(
+                    .redo(ticket: ticket, batch: batch, lo: lo, hi: hi), partition: partition, from: lo, to: hi)
             case .settleDeadLetters(let ticket, let batch): settle(number, life, ticket, batch)
             case .insert(let ticket, let batch, let client, let rows, let token, let before):
                 insert(number, life, ticket, batch, client, rows, token, before)
-            case .askQuiet(let ticket, let batch, _, let scope): askQuiet(number, life, ticket, batch, scope)
+            case .askBatchQuiet(let ticket, let batch, let scope): askBatchQuiet(number, life, ticket, batch, scope)
+            case .askQuiet(let ticket, let batch, _): askQuiet(number, life, ticket, batch)
             case .readBack(let ticket, let batch, let client, let scope):
                 readBack(number, life, ticket, batch, client, scope)
             case .deadLetterRows(let ticket, let batch, let client, let refusals):
-                deadLetterRows(number, life, ticket, batch, client, refusals)
+                deadLetterRows(number, ticket, batch, client, refusals)
             case .probeServer(let ticket):
                 after(random.upTo(200)) { world in
                     world.answer(number, life, .serverProbed(ticket: ticket, isWell: !world.clickHouse.isAway))
                 }
-            case .probeDestination(let ticket, let client):
-                after(random.upTo(100)) { world in
-                    let isWell = !world.clickHouse.isAway && !world.clickHouse.broken.contains(client)
-                    world.answer(number, life, .destinationProbed(ticket: ticket, client: client, isWell: isWell))
+            case .probeWrite(let ticket): probeWrite(number, life, ticket)
+            case .blockSettled(let batch, let client, _): members[number]!.sealedBytes.blockSettled(batch, client)
+            case .completed(let batch): forget(number, batch)
+            case .dropped(let batch):
+                if let stopped = members[number]!.rereads.cancel(batch: batch), case .deadLetters = stopped.job {
+                    members[number]!.letters.abandon(.rows(ticket: stopped.job.ticket))
                 }
-            case .completed(let batch), .dropped(let batch): members[number]!.batches[batch] = nil
+                forget(number, batch)
             case .release(let partition): released(partition, by: number)
             case .startOver(let partitions):
                 for partition in partitions { members[number]!.positions[partition] = nil }
@@ -88,33 +101,7 @@ extension Simulation {
                 after(random.upTo(300)) { world in
                     if world.members[number]?.life == life { world.join(number) }
                 }
-            case .start, .blockSettled, .circuitOpened, .circuitClosed, .serverAway, .serverBack: break
-            }
-        }
-    }
-
-    mutating func redo(
-        _ number: Int, _ life: UInt64, _ ticket: UInt64, _ partition: Int32, _ batch: UUID128, _ lo: Int64, _ hi: Int64
-    ) {
-        redoneBatches += 1
-        after(random.upTo(300)) { world in
-            guard world.members[number]?.life == life else { return }
-            let (content, summary) = world.judge(partition, lo, hi)
-            world.members[number]!.batches[batch] = content
-            world.answer(number, life, .redoRead(ticket: ticket, batch: batch, content: summary))
-        }
-    }
-
-    mutating func settle(_ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128) {
-        guard let batch = members[number]?.batches[id] else { return }
-        after(random.upTo(80)) { world in
-            if world.mutation != .deadLettersDropped {
-                world.deadLetters[batch.partition]!.formUnion(batch.deadLetters)
-            } else if world.random.percent(50) {
-                return world.answer(number, life, .deadLettersSettled(ticket: ticket, batch: id))
-            }
-            world.after(world.random.upTo(50)) {
-                $0.answer(number, life, .deadLettersSettled(ticket: ticket, batch: id))
+            case .start, .circuitOpened, .circuitClosed, .serverBlamed, .serverBack, .writeProbeMissing: break
             }
         }
     }
@@ -133,7 +120,7 @@ extension Simulation {
             if world.now >= before {
                 return world.answer(
                     number, life,
-                    .insertAnswered(ticket: ticket, answer: .unknown(message: "late", mayHaveReachedServer: false)))
+                    .insertAnswered(ticket: ticket, answer: .notSent(message: "late")))
             }
             if world.clickHouse.isAway {
                 return world.answer(
@@ -148,9 +135,16 @@ extension Simulation {
                     client: client, batch: id, token: token, rows: chosen, now: world.now, random: &world.random)
                 var answer = InsertAnswer.acknowledged
                 if result == .rowFault { answer = .rowFault(message: "poison") }
-                if result == .refused { answer = .refused(message: "broken") }
+                if result == .refused {
+                    // Some of the broken ones have no table, others throw what anybody's could throw.
+                    let isOwn = world.clickHouse.broken.contains(client) && client.low == 1
+                    answer = .refused(
+                        message: "broken",
+                        suspicion: isOwn ? .destination : .serverOrDestination(slowDown: client.low == 2))
+                }
                 if isLost { answer = .unknown(message: "connection lost", mayHaveReachedServer: true) }
                 let reply = answer
+                if world.mutation == .slotLeaked, world.random.percent(1) { return }
                 world.after(world.random.upTo(30)) {
                     $0.answer(number, life, .insertAnswered(ticket: ticket, answer: reply))
                 }
@@ -165,20 +159,46 @@ extension Simulation {
         }
     }
 
-    mutating func askQuiet(
+    mutating func askBatchQuiet(
         _ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128, _ scope: ReadBackScope
     ) {
         after(random.upTo(50)) { world in
             var answer = QuietAnswer.quiet
             if world.clickHouse.isAway {
                 answer = .unknown
-            } else if world.clickHouse.running.values.contains(where: { query in
-                if case .origin(let since) = scope, query.since <= since { return true }
-                return query.batch == id
-            }) {
+            } else if world.mutation != .noBatchQuiet,
+                world.clickHouse.running.values.contains(where: { query in
+                    if case .origin(let since) = scope, query.since <= since { return true }
+                    return query.batch == id
+                })
+            {
+                answer = .running
+            }
+            world.answer(number, life, .batchQuietAnswered(ticket: ticket, answer: answer))
+        }
+    }
+
+    mutating func askQuiet(_ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128) {
+        after(random.upTo(50)) { world in
+            var answer = QuietAnswer.quiet
+            if world.clickHouse.isAway {
+                answer = .unknown
+            } else if world.clickHouse.running.values.contains(where: { $0.batch == id }) {
                 answer = .running
             }
             world.answer(number, life, .quietAnswered(ticket: ticket, answer: answer))
+        }
+    }
+
+    mutating func probeWrite(_ number: Int, _ life: UInt64, _ ticket: UInt64) {
+        after(random.upTo(200)) { world in
+            var answer = WriteProbeAnswer.taken
+            if world.clickHouse.isAway {
+                answer = .unknown
+            } else if world.clickHouse.isFull && world.mutation != .writeProbeLies {
+                answer = .refused(message: "disk full", slowDown: false)
+            }
+            world.answer(number, life, .writeProbed(ticket: ticket, answer: answer))
         }
     }
 
@@ -199,18 +219,6 @@ extension Simulation {
                 answer = .held(RowSet(held), offsets: rows.map(\.offset))
             }
             world.answer(number, life, .readBackAnswered(ticket: ticket, answer: answer))
-        }
-    }
-
-    mutating func deadLetterRows(
-        _ number: Int, _ life: UInt64, _ ticket: UInt64, _ id: UUID128, _ client: ClientID,
-        _ refusals: [(rows: RowSet, refusal: Refusal)]
-    ) {
-        guard let batch = members[number]?.batches[id], let rows = batch.rows[client] else { return }
-        let offsets = refusals.flatMap { $0.rows.rows.map { rows[Int($0)].offset } }
-        after(random.upTo(100)) { world in
-            world.deadLetters[batch.partition]!.formUnion(offsets)
-            world.answer(number, life, .rowsDeadLettered(ticket: ticket))
         }
     }
 }

@@ -3,6 +3,10 @@ import RouterCore
 /// Ways to break the protocol on purpose: the simulation has to see every one of them.
 enum Mutation: CaseIterable {
     case noIntent, noRedo, noReadBack, deadLettersDropped, ignoresMissedGeneration, forgetsOrigins
+    /// A redo goes on while an insert of the earlier life is under way.
+    case noBatchQuiet
+    // Liveness:
+    case memoryNotGivenBack, rereadNotGivenBack, slotLeaked, writeProbeLies, deadLetterNeverSmaller
 }
 
 /// Two members, two partitions, one group, one ClickHouse, and everything that goes wrong between them.
@@ -41,6 +45,12 @@ struct Simulation {
     var lastBatch: UInt64 = 0
     var isHealed = false
     var redoneBatches = 0
+    var replayed = 0
+    var timesFull = 0
+    /// What must not happen at any moment, as it was seen.
+    var faults: [String] = []
+    /// Whose destination was ever broken: nobody else's events may be given up for it.
+    var everBroken: Set<ClientID> = []
     var takenOver = 0
 
     init(seed: UInt64, mutation: Mutation? = nil) {
@@ -56,6 +66,9 @@ struct Simulation {
         self.limits = limits
         for partition in Self.partitions { committed[partition] = PartitionState(offset: 0) }
     }
+
+    /// Once the trouble ends, everything has to drain within this time.
+    static let drainMilliseconds: Int64 = 60_000
 
     // MARK: - Time
 
@@ -82,20 +95,26 @@ struct Simulation {
         while now < milliseconds { guard step() else { break } }
         isHealed = true
         clickHouse.isAway = false
+        clickHouse.isFull = false
         clickHouse.broken = []
-        let limit = now + 300_000
+        let limit = now + Self.drainMilliseconds
         while now < limit, !isSettled { guard step() else { break } }
         return verdict()
     }
 
     var isSettled: Bool {
         Self.partitions.allSatisfy { committed[$0] == PartitionState(offset: Int64(log[$0]!.count)) }
-            && members.values.allSatisfy { $0.delivery.isIdle }
+            && members.count == 2 && members.values.allSatisfy(\.isIdle)
     }
 
     func verdict() -> [String] {
-        var faults: [String] = []
-        if !isSettled { faults.append("not settled: \(committed), log \(log.mapValues(\.count))") }
+        var faults = faults
+        if !isSettled {
+            faults.append("not settled: \(committed), log \(log.mapValues(\.count))")
+            for member in members.values {
+                faults.append("\(member.number): \(member.held), slots \(member.delivery.slotsInUse)")
+            }
+        }
         for partition in Self.partitions {
             for (offset, record) in log[partition]!.enumerated() {
                 var count = 0
@@ -130,19 +149,25 @@ struct Simulation {
     mutating func trouble() {
         guard !isHealed else { return }
         let number = random.number(1)
-        switch random.number(12) {
+        switch random.number(16) {
         case 0, 1: crash(number)
         case 2: members[number]?.frozenUntil = now + random.upTo(Self.sessionTimeoutMilliseconds * 2)
         case 3: clickHouse.isAway.toggle()
         case 4:
             let client = Self.clients.randomElement(using: &random)!
             clickHouse.broken.formSymmetricDifference([client])
+            everBroken.formUnion(clickHouse.broken)
         case 5:
             let client = Self.clients.randomElement(using: &random)!
             suspended.formSymmetricDifference([client])
         case 6: rebalance()
         case 7: evict(number)
         case 11: commitsVanish()
+        case 12: replay()
+        case 13, 14: suspendCrashReplay(number)
+        case 15:
+            clickHouse.isFull.toggle()
+            timesFull += 1
         case 8: clickHouse.forgetTokens(usedBefore: now - 2 * Self.sessionTimeoutMilliseconds)
         default: break
         }

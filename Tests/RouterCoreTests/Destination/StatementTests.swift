@@ -43,10 +43,22 @@ import Testing
         #expect(InsertStatement.queryID(batch: batch, client: client, ticket: "9").hasPrefix(prefix))
         #expect(prefix.hasPrefix("00000000-0000-0001-0000-000000000002"))
         #expect(!InsertStatement.queryID(batch: batch, client: other, ticket: "9").hasPrefix(prefix))
-        let probe = DestinationProbe.running(batch: batch, client: client)
-        #expect(probe.parameters.map(\.1) == [prefix])
+        let probe = DestinationProbe.running(batch: batch)
+        #expect(probe.parameters.map(\.1) == [InsertStatement.queryIDPrefix(batch: batch)])
+        #expect(prefix.hasPrefix(InsertStatement.queryIDPrefix(batch: batch)))
         // It must not find itself.
         #expect(probe.queryID == nil)
+    }
+
+    /// What `system.processes` is asked by where the batch is not known: all inserts, and no query with an id of
+    /// ClickHouse's own.
+    @Test func insertsOfUnknownBatchesAreFoundByTheirPattern() throws {
+        let pattern = try Regex(InsertStatement.queryIDPattern)
+        #expect(InsertStatement.queryID(batch: batch, client: client, ticket: "9").contains(pattern))
+        #expect("replay-1-7-\(client)-".contains(pattern))
+        #expect(!"\(client)".contains(pattern))
+        let probe = DestinationProbe.running(batch: batch, orAnyInsertSinceSeconds: 1.5)
+        #expect(probe.parameters.map(\.1).contains("1.5") && probe.queryID == nil)
     }
 
     @Test func answersAreReadOrRefused() throws {
