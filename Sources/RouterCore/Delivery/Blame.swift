@@ -30,22 +30,22 @@ extension Delivery {
         let wasMissing = health.isProbeTableMissing
         health.writeProbed(answer, nowMilliseconds: now, limits: limits)
         if health.isProbeTableMissing && !wasMissing { actions.append(.writeProbeMissing) }
-        blameDestinations()
+        isVerdictDue = true
     }
 
     /// An acknowledged insert says that the server takes writes.
     mutating func noteSuccess(_ client: ClientID, sentMilliseconds: Int64) {
         recent.note(client, isFailing: false, nowMilliseconds: now)
         health.taken(sentMilliseconds: sentMilliseconds)
-        if !waitingForServer.isEmpty { blameDestinations() }
+        isVerdictDue = true
     }
 
-    /// A refusal or a silence that may be the server's: a write asks whether it is, unless one is newer.
+    /// A refusal or a silence that may be the server's.
     mutating func noteSuspicion(_ client: ClientID) {
         // What is known to be broken, or already given up, says nothing of the server.
         guard circuits[client] == nil else { return }
         recent.note(client, isFailing: true, nowMilliseconds: now)
-        if health.needsWriteProbe(failedAtMilliseconds: now, nowMilliseconds: now, limits: limits) { probeWrite() }
+        health.suspect(nowMilliseconds: now, limits: limits)
     }
 
     // MARK: - What follows
@@ -58,6 +58,8 @@ extension Delivery {
             health.mostClientsFail(nil)
         }
         let fault = health.fault
+        // Not before the clocks were set back: what failed while the server was to blame is nobody's fault.
+        defer { if before == nil && fault == nil && isVerdictDue { blameDestinations() } }
         guard (fault == nil) != (before == nil) || (fault == .away) != (before == .away) else { return }
         if let fault {
             actions.append(.serverBlamed(fault))
@@ -101,7 +103,8 @@ extension Delivery {
     }
 
     /// Opens the circuits of destinations that have failed too long and later than which the server took a write.
-    mutating func blameDestinations() {
+    private mutating func blameDestinations() {
+        isVerdictDue = false
         let confirming = waitingForServer
         waitingForServer = []
         for key in confirming {
@@ -119,7 +122,7 @@ extension Delivery {
                 enqueue(key)
             } else {
                 waitingForServer.append(key)
-                if health.writeTicket == nil { probeWrite() }
+                health.suspect(nowMilliseconds: now, limits: limits)
             }
         }
     }

@@ -22,6 +22,8 @@ public struct Delivery {
     var waitingForTime: [BlockKey] = []
     /// Blocks that hold back what they would do until the server itself is known to be well.
     var waitingForServer: [BlockKey] = []
+    /// Something has come in that may decide about them.
+    var isVerdictDue = false
     /// Inserts held back until a commit renews the lease.
     var waitingForLease: [BlockKey] = []
 

@@ -27,6 +27,8 @@ public struct DeliveryLimits: Sendable {
     public var probeMilliseconds: Int64 = 2_000
     /// How often a server that is well is asked whether it still is.
     public var healthCheckMilliseconds: Int64 = 5_000
+    /// How long another client's insert may take to be the probe of a server that is suspected.
+    public var freeProbeMilliseconds: Int64 = 200
     /// Who has sent rows within this time counts among the clients that were active lately, longer than any backoff.
     public var activeMilliseconds: Int64 = 60_000
     /// Refusals have to last this long before they count against the server: one full merge queue passes by itself.

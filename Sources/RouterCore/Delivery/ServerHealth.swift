@@ -19,8 +19,10 @@ struct ServerHealth {
     // Whether it takes writes.
     private(set) var writeTicket: UInt64?
     private var writeStartedMilliseconds: Int64 = 0
-    /// Due while the last one was refused: nothing else would tell that the server takes writes again.
+    /// When the next one is due: after a suspicion, and while the last one was refused.
     private(set) var writeAtMilliseconds: Int64?
+    /// The newest failure that a write has to be newer than; nil when one was.
+    private var suspectedAtMilliseconds: Int64?
     /// When the newest write that was acknowledged, a client's or the probe's, had been sent.
     private(set) var takenSinceMilliseconds: Int64 = .min
     private var lastWriteProbeMilliseconds: Int64 = .min
@@ -67,12 +69,13 @@ struct ServerHealth {
 
     // MARK: - Whether it takes writes
 
-    /// True when a failure at that time calls for a write probe: none is under way, none was made just now, and no
-    /// write that was sent since has been acknowledged.
-    func needsWriteProbe(failedAtMilliseconds: Int64, nowMilliseconds: Int64, limits: DeliveryLimits) -> Bool {
-        writeTicket == nil && writeAtMilliseconds == nil && takenSinceMilliseconds < failedAtMilliseconds
-            && (lastWriteProbeMilliseconds == .min
-                || nowMilliseconds - lastWriteProbeMilliseconds >= limits.probeMilliseconds)
+    /// Something failed that may be the server's fault. A write that is sent from now on and acknowledged says that it is
+    /// not; one of our own is made when no client's comes first.
+    mutating func suspect(nowMilliseconds: Int64, limits: DeliveryLimits) {
+        suspectedAtMilliseconds = nowMilliseconds
+        guard writeTicket == nil, writeAtMilliseconds == nil else { return }
+        let pause = lastWriteProbeMilliseconds == .min ? .min : lastWriteProbeMilliseconds + limits.probeMilliseconds
+        writeAtMilliseconds = max(nowMilliseconds + limits.freeProbeMilliseconds, pause)
     }
 
     mutating func probingWrite(ticket: UInt64, nowMilliseconds: Int64) {
@@ -88,7 +91,9 @@ struct ServerHealth {
         switch answer {
         case .taken:
             refusal = nil
-            takenSinceMilliseconds = max(takenSinceMilliseconds, writeStartedMilliseconds)
+            taken(sentMilliseconds: writeStartedMilliseconds)
+            // What has failed since it was sent is still to be told from the server's trouble.
+            if suspectedAtMilliseconds != nil { suspect(nowMilliseconds: nowMilliseconds, limits: limits) }
         case .refused(let message, let slowDown):
             // An insert that was sent after it, and acknowledged meanwhile, knows better.
             guard takenSinceMilliseconds <= writeStartedMilliseconds else { return }
@@ -96,6 +101,7 @@ struct ServerHealth {
             writeAtMilliseconds = nowMilliseconds + limits.probeMilliseconds
         case .missing:
             refusal = nil
+            suspectedAtMilliseconds = nil
         case .unknown:
             // Whether it answers at all is asked next, and then this again. Where it answers and does not get a row in
             // within the time of a probe, it has too much to do.
@@ -113,9 +119,11 @@ struct ServerHealth {
     /// A client's insert was acknowledged: a probe for free.
     mutating func taken(sentMilliseconds: Int64) {
         takenSinceMilliseconds = max(takenSinceMilliseconds, sentMilliseconds)
-        guard refusal != nil, sentMilliseconds > lastWriteProbeMilliseconds else { return }
-        refusal = nil
-        writeAtMilliseconds = nil
+        if refusal != nil, sentMilliseconds > lastWriteProbeMilliseconds { refusal = nil }
+        if let suspected = suspectedAtMilliseconds, takenSinceMilliseconds >= suspected {
+            suspectedAtMilliseconds = nil
+        }
+        if refusal == nil && suspectedAtMilliseconds == nil { writeAtMilliseconds = nil }
     }
 
     mutating func mostClientsFail(_ message: String?) { commonFailure = message }

@@ -145,7 +145,7 @@ extension Delivery {
         case .wait: waitingForTime.append(key)
         case .confirm:
             waitingForServer.append(key)
-            blameDestinations()
+            isVerdictDue = true
         case .deadLetter: deadLetter(key)
         case .answer: break
         case .settled: blockSettled(key)
