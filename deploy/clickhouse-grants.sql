@@ -11,6 +11,9 @@
 -- `router run`: inserts, and reads back what of a batch is there before it inserts again.
 CREATE ROLE IF NOT EXISTS router_run SETTINGS readonly = 0;
 GRANT SELECT, INSERT, SHOW DATABASES, SHOW TABLES, SHOW COLUMNS ON *.* TO router_run;
+-- The neutral write, by which the router tells the server's trouble from one client's. Included above; named here for those
+-- who narrow that to client_*.* (24.10 or later).
+GRANT INSERT ON router_internal.write_probe TO router_run;
 -- Whether a query of unknown outcome is still under way, and which settings this server knows.
 GRANT SELECT ON system.processes TO router_run;
 GRANT SELECT ON system.settings TO router_run;
@@ -19,6 +22,8 @@ GRANT SELECT ON system.settings TO router_run;
 CREATE ROLE IF NOT EXISTS router_operator SETTINGS readonly = 0;
 GRANT CREATE DATABASE, DROP DATABASE, CREATE TABLE, DROP TABLE, CREATE VIEW, DROP VIEW, ALTER TABLE, ALTER VIEW,
       SELECT, INSERT, SHOW ON *.* TO router_operator;
+-- The table of the neutral write: included above as well.
+GRANT CREATE DATABASE, CREATE TABLE, INSERT ON router_internal.* TO router_operator;
 -- Checks of doctor, and waiting for mutations.
 GRANT SELECT ON system.disks TO router_operator;
 GRANT SELECT ON system.databases TO router_operator;

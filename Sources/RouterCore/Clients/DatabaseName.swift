@@ -1,11 +1,12 @@
-/// What a client's database may be called. The constraint `clients_ch_database_name_check` in Postgres says the same.
+/// What a client's database may be called. The constraint `clients_ch_database_name_check` in Postgres says the same of
+/// its form, and of ClickHouse's own names.
 public enum DatabaseName {
     /// As long as Postgres lets a name of its own be; ClickHouse makes directories and files of it, and takes more.
     public static let maxBytes = 63
 
-    /// The server's own, and `default`: dropping a client drops its database.
+    /// The server's own, `default`, and the router's: dropping a client drops its database.
     public static let reserved: Set<String> = [
-        "system", "default", "information_schema", "_temporary_and_external_tables",
+        "system", "default", "information_schema", "_temporary_and_external_tables", WriteProbe.database,
     ]
 
     /// `client_` and the id with underscores: what a client gets when nothing else is asked for.
@@ -41,7 +42,7 @@ public enum DatabaseNameError: Error, Equatable, Sendable, CustomStringConvertib
             "a database's name has at most \(DatabaseName.maxBytes) bytes, this one has \(bytes)"
         case .badCharacter:
             "a database's name has letters, digits and underscores only, and starts with no digit"
-        case .reserved(let name): "'\(name)' is ClickHouse's own database and cannot be a client's"
+        case .reserved(let name): "'\(name)' is ClickHouse's or the router's own database and cannot be a client's"
         }
     }
 }

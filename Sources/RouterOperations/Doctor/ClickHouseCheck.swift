@@ -30,6 +30,7 @@ struct ClickHouseCheck {
         }
         await check("clickhouse.settings") { try await serverSettings(questions) }
         await check("clickhouse.disks") { try await disks(questions) }
+        await check("clickhouse.write_probe") { try await writeProbe(questions) }
         await check("clickhouse.tables") {
             guard let known else {
                 return findings.unknown("clickhouse.tables", "without Postgres the clients' tables are not known")
@@ -65,6 +66,27 @@ struct ClickHouseCheck {
                 "give it a profile without readonly, see deploy/clickhouse-grants.sql")
         } else {
             findings.ok("clickhouse.settings", "inserts can carry a token, and the user may write")
+        }
+    }
+
+    /// Whether the server takes a row that has nothing to do with any client, as the service asks it.
+    private func writeProbe(_ questions: ClickHouseQuestions) async throws {
+        do {
+            try await questions.carryOut(WriteProbe.insert(prober: "router doctor"))
+            findings.ok("clickhouse.write_probe", "it takes a row into \(WriteProbe.quotedTable)")
+        } catch let exception as ClickHouseException {
+            switch WriteProbe.outcome(code: exception.code, message: exception.description) {
+            case .missing, .taken:
+                findings.fault(
+                    "clickhouse.write_probe",
+                    "there is no \(WriteProbe.quotedTable): the router cannot tell a client's trouble from the server's",
+                    "router provision --all")
+            case .refused(let message):
+                findings.fault(
+                    "clickhouse.write_probe", "it takes no row into \(WriteProbe.quotedTable): \(message)",
+                    "while this lasts nothing is delivered and nobody is blamed: see the server's disks and load, and the "
+                        + "rights of '\(settings.clickHouse.user)' (deploy/clickhouse-grants.sql)")
+            }
         }
     }
 

@@ -64,8 +64,9 @@ public struct Migrator: Sendable {
         try await ledger.lock(.everything, waitSeconds: options.waitSeconds, word: word)
         let start = ContinuousClock.now
         let jobs = try await jobs()
+        let cluster = jobs.lazy.compactMap(\.cluster).first
+        if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: cluster) { word(remark) }
         if !jobs.isEmpty {
-            try await warehouse.ask("SELECT 1 FORMAT RowBinary")
             try await SchemaRehearsal(warehouse: warehouse).removeLeftovers()
         }
         var run = Run(jobs: jobs, canary: options.canary)

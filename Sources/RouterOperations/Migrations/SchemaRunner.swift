@@ -60,6 +60,7 @@ struct SchemaRunner: Sendable {
                 if attempt < Self.attempts, statement.isRepeatable, Warehouse.passes(exception) { break }
                 try await ledger.finish(
                     target.id, version: version.version, statement: statement.number, error: "\(exception)")
+                if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
                 throw SchemaStop.failed(
                     "ClickHouse refuses statement \(statement.number) of \(version.fileName) (line \(statement.line)): "
                         + "\(exception)")

@@ -64,10 +64,11 @@ public struct Provisioner: Sendable {
     ) async throws -> ProvisionReport {
         defer { warehouse.shutdown() }
         let records = try await select(selection)
+        // A name that does not exist was refused above, before anything is made.
+        if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: options.cluster) { word(remark) }
         guard !records.isEmpty else { return ProvisionReport() }
         try await ledger.lock(.shared, waitSeconds: options.waitSeconds, word: word)
         let start = ContinuousClock.now
-        try await warehouse.ask("SELECT 1 FORMAT RowBinary")
         var done: [String: ProvisionReport.Client] = [:]
         let failure = await ClientPool.run(records, limit: options.parallel) { record in
             try await provision(record)

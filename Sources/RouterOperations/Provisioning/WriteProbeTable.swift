@@ -1,0 +1,54 @@
+import ClickHouseClient
+import RouterCore
+
+/// Makes the table that the neutral write goes to: by every `router provision` and `router migrate up`, since a database
+/// that an older edition provisioned has none. Making it again changes nothing.
+struct WriteProbeTable {
+    let warehouse: Warehouse
+
+    /// Its rows say nothing that anybody needs; they expire so that the table never grows.
+    private static let statements = [
+        "CREATE DATABASE IF NOT EXISTS \(Identifier.quoted(WriteProbe.database))",
+        """
+        CREATE TABLE IF NOT EXISTS \(WriteProbe.quotedTable) (probed_at DateTime DEFAULT now(), prober String)
+        ENGINE = MergeTree ORDER BY probed_at TTL probed_at + INTERVAL 1 DAY
+        """,
+    ]
+
+    /// - Parameter cluster: made on every server of it, with a Replicated engine, as clients' tables are.
+    /// - Returns: what a person should know; nil when the table is there.
+    func make(cluster: String?) async throws -> String? {
+        do {
+            for statement in Self.statements {
+                let sql = try cluster.map { try ClusterSQL.statement(statement, cluster: $0) } ?? statement
+                try await warehouse.ask(sql)
+            }
+            return nil
+        } catch let exception as ClickHouseException {
+            return "\(WriteProbe.quotedTable) could not be made, so that the router cannot tell a client's trouble from the "
+                + "server's, and waits: \(exception); see deploy/clickhouse-grants.sql"
+        }
+    }
+}
+
+extension Warehouse {
+    /// Whether what one client's statement was refused with is the server's own trouble: by the same two functions as the
+    /// service, the code first, and then a write that has nothing to do with any client.
+    ///
+    /// - Returns: the error that ends the whole run; nil where it is that client's own.
+    func serverTrouble(_ exception: ClickHouseException) async -> OperationError? {
+        guard case .suspicion = ServerVerdict(code: exception.code) else { return nil }
+        do {
+            try await ask(WriteProbe.insert(prober: "router command"))
+            return nil
+        } catch let refusal as ClickHouseException {
+            guard case .refused = WriteProbe.outcome(code: refusal.code, message: refusal.message) else { return nil }
+            return OperationError(
+                "clickhouse_refuses_writes",
+                "ClickHouse at \(endpoint) takes no writes, whoever the client: \(refusal); when it is mended, run the "
+                    + "command again: it goes on where it stopped", isRetriable: true)
+        } catch {
+            return error as? OperationError
+        }
+    }
+}
