@@ -3,6 +3,8 @@ out, a client's own trouble is that client's alone, and whoever waits says for w
 
 import hashlib
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from generator import Sample
 from support import exposition
 from support.front import Front
 from support.members import outstanding
+from support.notes import note
 from support.waiting import until
 from test_destinations import allow
 
@@ -22,6 +25,10 @@ can a server that takes nothing from anybody."""
 STALL_SECONDS = 10
 """Work that has not moved for so long is told by `/readyz`."""
 ALWAYS = 1_000_000
+FLOOD = 20_000
+"""Events of 1 KiB in each partition."""
+MEMORY_OF_ITS_OWN_BYTES = 40 << 20
+"""What the process may grow by beside what it counts: its allocator's, and the queue of Kafka's client."""
 BEGINS, ENDS = "a partition does not move", "a partition moves again"
 
 
@@ -85,6 +92,41 @@ def test_what_a_killed_life_had_sealed_is_given_back_once_it_is_redone(world, fr
     world.produce(events(world, client, 300))
     world.await_caught_up(router)
     assert delivered(world, client) == 30_300
+    assert router.terminate() == 0
+    world.account()
+
+
+def resident_bytes(router):
+    pages = open(f"/proc/{router.process.pid}/statm").read().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_one_unknown_client_holds_what_is_counted_and_no_more(world, stack):
+    """Its record waits for Postgres, and with it what stands behind it in its partition. The flood of a known client is
+    fetched, delivered and freed beside it."""
+    known = world.add_client()
+    router = world.run(ROUTER_MEMORY_LIMIT_MB=64).await_ready()
+    world.produce(events(world, known, 300))
+    world.await_caught_up(router)
+    new = world.add_client()
+    before = resident_bytes(router)
+    with stack.without("redis", "frozen"), stack.without("postgres", "frozen"):
+        # So that all of it is fetched in large answers, and not as it is produced.
+        router.signal(signal.SIGSTOP)
+        world.produce(events(world, new, 1), partition=0)
+        for number in range(3):
+            world.produce(events(world, known, FLOOD, 1024), partition=number)
+        router.signal(signal.SIGCONT)
+        until("the flood in the other partitions", lambda: delivered(world, known) == 300 + 2 * FLOOD, seconds=120,
+              interval=0.5, alive=router.must_live)
+        until("only what waits is held", lambda: status(router)["buffered_bytes"] < 8 << 20, alive=router.must_live)
+        counted = status(router)["buffered_bytes"]
+        grown = resident_bytes(router) - before
+        note(f"{world.name}: {counted >> 10} KiB counted, {grown >> 10} KiB more used")
+    assert counted > 1024, "the record has to wait"
+    assert grown < 4 * counted + MEMORY_OF_ITS_OWN_BYTES
+    world.await_caught_up(router)
+    assert delivered(world, new) == 1 and delivered(world, known) == 300 + 3 * FLOOD
     assert router.terminate() == 0
     world.account()
 
