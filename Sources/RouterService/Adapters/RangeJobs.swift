@@ -39,6 +39,8 @@ final class RangeJobs {
     private var letters: [DeadLetter] = []
     private let batch = KafkaRecordBatch(capacity: 512)
     private var nextRecord = 0
+    /// What was read behind a record that waits for its client, and this record.
+    private var parked = ParkedRecords()
     private var pendingEvents: [KafkaRangeEvent] = []
 
     private static let retryMilliseconds: Int64 = 1_000
@@ -49,7 +51,7 @@ final class RangeJobs {
         self.log = log
     }
 
-    var bytes: Int { assembly.bytes }
+    var bytes: Int { assembly.bytes + parked.bytes }
 
     func add(_ job: Job, partition: Int32, from: Int64, to: Int64) {
         queue.append(Waiting(job: job, partition: partition, from: from, to: to))
@@ -64,12 +66,19 @@ final class RangeJobs {
     func turn(_ judge: inout RecordJudge, monotonic: Int64, wall: Int64) -> (outcomes: [Outcome], busy: Bool) {
         startNext(monotonic)
         guard let job = current else { return ([], false) }
+        while let next = parked.first {
+            guard take(next.record, job, &judge, monotonic, wall) else { return ([], false) }
+            parked.removeFirst()
+        }
         if nextRecord >= batch.count && pendingEvents.isEmpty {
             pendingEvents = reader.poll(into: batch)
             nextRecord = 0
         }
         while nextRecord < batch.count {
-            guard take(batch[nextRecord], job, &judge, monotonic, wall) else { return ([], false) }
+            guard take(batch[nextRecord], job, &judge, monotonic, wall) else {
+                parkBatch()
+                return ([], false)
+            }
             nextRecord += 1
         }
         var outcomes: [Outcome] = []
@@ -79,6 +88,13 @@ final class RangeJobs {
             if let outcome = happened(event, job, monotonic) { outcomes.append(outcome) }
         }
         return (outcomes, batch.isFull || !events.isEmpty)
+    }
+
+    /// A batch that waits would keep all that its records were fetched with.
+    private func parkBatch() {
+        for index in nextRecord..<batch.count { parked.append(batch[index]) }
+        batch.removeAll()
+        nextRecord = 0
     }
 
     private func startNext(_ now: Int64) {
@@ -161,6 +177,7 @@ final class RangeJobs {
         current = nil
         batch.removeAll()
         nextRecord = 0
+        parked = ParkedRecords()
         pendingEvents = []
     }
 }
