@@ -7,9 +7,16 @@ public struct KafkaTopicID: Hashable, Sendable {
 }
 
 /// A view of one record in librdkafka's memory. It, and every buffer that it hands out, is valid only until its batch
-/// is filled again, emptied or freed: copy what has to stay.
+/// is filled again, emptied or freed: copy what has to stay (`KafkaRecordCopy`, of which it may be a view, too).
 public struct KafkaRecord {
     let message: UnsafeMutablePointer<rd_kafka_message_t>
+    /// Set where the message is a copy's own, which librdkafka's functions know nothing of.
+    unowned(unsafe) let copy: KafkaRecordCopy?
+
+    init(message: UnsafeMutablePointer<rd_kafka_message_t>, copy: KafkaRecordCopy? = nil) {
+        self.message = message
+        self.copy = copy
+    }
 
     /// nil for a tombstone; an empty value is an empty buffer.
     public var value: UnsafeRawBufferPointer? {
@@ -28,6 +35,7 @@ public struct KafkaRecord {
 
     /// Milliseconds since 1970; nil when the record carries none.
     public var timestampMilliseconds: Int64? {
+        if let copy { return copy.timestampMilliseconds }
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &type)
         // rd_kafka_message_timestamp(3): "or -1 if the timestamp is not available". A producer that sent none has written
@@ -38,7 +46,7 @@ public struct KafkaRecord {
     public var topicID: KafkaTopicID { KafkaTopicID(address: UInt(bitPattern: message.pointee.rkt)) }
 
     /// The topic's name, a new String each time: compare `topicID` in the hot path.
-    public var topic: String { String(cString: rd_kafka_topic_name(message.pointee.rkt)) }
+    public var topic: String { copy?.topicName ?? String(cString: rd_kafka_topic_name(message.pointee.rkt)) }
 
     public var topicPartition: TopicPartition { TopicPartition(topic: topic, partition: partition) }
 
@@ -49,6 +57,7 @@ public struct KafkaRecord {
     public func forEachHeader(
         _ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void
     ) throws(KafkaError) {
+        if let copy { return try copy.forEachHeader(body) }
         var headers: OpaquePointer?
         let answer = rd_kafka_message_headers(message, &headers)
         if answer == RD_KAFKA_RESP_ERR__NOENT { return }

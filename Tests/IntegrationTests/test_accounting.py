@@ -1,12 +1,13 @@
 """The account itself: every kind of fault that it is there to find is put in, and must be found. No server needed."""
 
+import hashlib
 import time
 from dataclasses import replace
 
 import pytest
 
-from generator import every_kind
-from reference import Client, Row
+from generator import Sample, every_kind
+from reference import Client, Dead, Row
 from support.accounting import CONNECT_HEADERS, ROUTER_HEADERS, expected_of, take_account
 from support.broker import DeadLetter, Produced
 from support.secrecy import Secrets
@@ -74,8 +75,6 @@ def test_a_row_and_a_dead_letter_count_as_delivered_once(balanced):
     produced, expected, stored, letters = balanced
     place = stored[0].place
     record = next(each for each in produced if each.place == place)
-    from reference import Dead
-
     account = take_account(
         produced, expected, stored, letters + [letter_of(record, Dead("destination_unavailable"))], TOPIC)
     assert account.both == 1 and account.rows == len(stored)
@@ -122,3 +121,51 @@ def test_each_fault_is_found(balanced, fault):
     FAULTS[fault](stored, letters)
     with pytest.raises(AssertionError):
         take_account(produced, expected, stored, letters, TOPIC, secrets)
+
+
+LARGE = Sample("large", b"no json", b"the key", (("name", b"text"), ("null", None)), 1_700_000_000_000)
+LARGE_HEADERS = (b"\0\0\0\4name" b"\0\0\0\4text" b"\0\0\0\4null" b"\xff\xff\xff\xff", 12)
+PARTS = {"value": (b"no json", 7), "headers": LARGE_HEADERS, "key": (b"the key", 7)}
+
+
+def letter_without(*parts):
+    """The account of one record whose dead letter goes without some parts, as the contract says it."""
+    record = Produced(LARGE, TOPIC, 0, 0, LARGE.timestamp_ms)
+    letter = letter_of(record, Dead("malformed_json"))
+    said = tuple(
+        pair for part in parts for pair in (
+            (f"router.{part}_bytes", str(PARTS[part][1]).encode()),
+            (f"router.{part}_sha256", hashlib.sha256(PARTS[part][0]).hexdigest().encode())))
+    letter = replace(letter, headers=letter.headers[2 if "headers" in parts else 0:] + said)
+    return record, replace(letter, **{part: None for part in parts if part != "headers"})
+
+
+def account_of(record, letter):
+    return take_account([record], {record.place: Dead("malformed_json")}, [], [letter], TOPIC)
+
+
+@pytest.mark.parametrize("parts", [("value",), ("value", "headers"), ("value", "headers", "key")])
+def test_a_dead_letter_may_go_with_less(parts):
+    assert account_of(*letter_without(*parts)).dead == 1
+
+
+@pytest.mark.parametrize("parts", [("headers",), ("key",), ("value", "key")])
+def test_no_part_goes_before_what_goes_first(parts):
+    with pytest.raises(AssertionError, match="goes first"):
+        account_of(*letter_without(*parts))
+
+
+@pytest.mark.parametrize("name", [f"router.{part}_{what}" for part in PARTS for what in ("bytes", "sha256")])
+def test_what_replaces_a_part_has_to_be_right(name):
+    record, letter = letter_without(*PARTS)
+    with pytest.raises(AssertionError):
+        account_of(record, with_header(letter, name, b"8"))
+    with pytest.raises(AssertionError):
+        account_of(record, replace(letter, headers=tuple(each for each in letter.headers if each[0] != name)))
+
+
+def test_a_part_is_not_replaced_and_there():
+    record, letter = letter_without(*PARTS)
+    for there in ({"value": LARGE.value}, {"key": LARGE.key}, {"headers": LARGE.headers + letter.headers}):
+        with pytest.raises(AssertionError):
+            account_of(record, replace(letter, **there))

@@ -27,6 +27,8 @@ final class RangeJobs {
     private var lost: [Range<Int64>] = []
     private let batch = KafkaRecordBatch(capacity: 512)
     private var nextRecord = 0
+    /// What was read behind a record that waits for its client, and this record.
+    private var parked = ParkedRecords()
     private var pendingEvents: [KafkaRangeEvent] = []
     private var cancelled: [Outcome] = []
 
@@ -42,7 +44,9 @@ final class RangeJobs {
     }
 
     /// Nothing is held but while a range is being read.
-    var bytes: Int { queue.current == nil ? queue.bytes : queue.bytes + assembly.bytes + letterBytes }
+    var bytes: Int {
+        queue.current == nil ? queue.bytes : queue.bytes + assembly.bytes + letterBytes + parked.bytes
+    }
 
     var isIdle: Bool { queue.isIdle }
 
@@ -72,12 +76,19 @@ final class RangeJobs {
         if let next = queue.start(nowMilliseconds: monotonic, mayRedo: mayRedo) { begin(next, monotonic) }
         guard let range = queue.current else { return (outcomes, false) }
         if case .deadLetters = range.job, waitingBytes > Self.maxWaitingBytes { return (outcomes, false) }
+        while let next = parked.first {
+            guard take(next.record, range, &judge, monotonic, wall) else { return (outcomes, false) }
+            parked.removeFirst()
+        }
         if nextRecord >= batch.count && pendingEvents.isEmpty {
             pendingEvents = reader.poll(into: batch)
             nextRecord = 0
         }
         while nextRecord < batch.count {
-            guard take(batch[nextRecord], range, &judge, monotonic, wall) else { return (outcomes, false) }
+            guard take(batch[nextRecord], range, &judge, monotonic, wall) else {
+                parkBatch()
+                return (outcomes, false)
+            }
             nextRecord += 1
         }
         let events = pendingEvents
@@ -86,6 +97,13 @@ final class RangeJobs {
         for event in events { happened(event, range, monotonic, &outcomes) }
         if letterBytes >= Self.pieceBytes { handOver(range.job.ticket, isLast: false, &outcomes) }
         return (outcomes, isFull || !events.isEmpty)
+    }
+
+    /// A batch that waits would keep all that its records were fetched with.
+    private func parkBatch() {
+        for index in nextRecord..<batch.count { parked.append(batch[index]) }
+        batch.removeAll()
+        nextRecord = 0
     }
 
     private func begin(_ next: RereadQueue.Range, _ now: Int64) {
@@ -192,6 +210,7 @@ final class RangeJobs {
         letterBytes = 0
         batch.removeAll()
         nextRecord = 0
+        parked = ParkedRecords()
         pendingEvents = []
     }
 }

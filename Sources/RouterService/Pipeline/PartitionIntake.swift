@@ -1,4 +1,3 @@
-import KafkaClient
 import RouterCore
 
 /// What is read of one partition and not sealed yet.
@@ -13,9 +12,7 @@ final class PartitionIntake {
     var openedAtMilliseconds: Int64 = 0
 
     /// Records that wait for their client to be looked up, and those behind them: order is kept.
-    var parked: [(batch: KafkaRecordBatch, index: Int)] = []
-    var parkedHead = 0
-    var parkedBytes = 0
+    var parked = ParkedRecords()
 
     /// The log's end when it was last reached: offsets below it that never came were holes.
     var endOfLog: Int64 = -1
@@ -34,26 +31,9 @@ final class PartitionIntake {
         position = start
     }
 
-    var hasParked: Bool { parkedHead < parked.count }
-    var parkedCount: Int { parked.count - parkedHead }
-
-    func park(_ batch: KafkaRecordBatch, _ index: Int, bytes: Int) {
-        parked.append((batch, index))
-        parkedBytes += bytes
-    }
-
-    func unpark(bytes: Int) {
-        parkedHead += 1
-        parkedBytes -= bytes
-        if parkedHead == parked.count {
-            parked.removeAll(keepingCapacity: true)
-            parkedHead = 0
-            parkedBytes = 0
-        } else if parkedHead > 4096 {
-            parked.removeFirst(parkedHead)
-            parkedHead = 0
-        }
-    }
+    var hasParked: Bool { !parked.isEmpty }
+    var parkedCount: Int { parked.count }
+    var parkedBytes: Int { parked.bytes }
 
     /// Begins the next batch where the sealed one ended.
     func beginNextBatch() {

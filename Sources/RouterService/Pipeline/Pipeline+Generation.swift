@@ -27,14 +27,21 @@ extension Pipeline {
         membership.startingOver = []
         membership.startOverAtMilliseconds = nil
         let held = membership.assigned.union(membership.revoking?.all ?? []).sorted()
-        log.error(
-            "this member missed a generation of its group: nothing it held is valid",
-            metadata: ["partitions": "\(held)"])
+        reportMissedGeneration(held)
         for partition in held { intakes[partition] = nil }
         pause(held)
         if membership.assigning != nil { takeWithoutStarting() }
         // This answers a revocation that waits, too.
         perform(delivery.handle(.lost(partitions: held), nowMilliseconds: monotonic))
+    }
+
+    /// The one line for it. Whether it is noticed here, by a look or by a refused commit, or by librdkafka, which revokes
+    /// everything as lost: which of them is first is chance (a refused commit's answer and the revocation that follows
+    /// from it come by two queues), and what follows is the same.
+    func reportMissedGeneration(_ held: [Int32]) {
+        log.error(
+            "this member missed a generation of its group: nothing it held is valid",
+            metadata: ["partitions": "\(held)"])
     }
 
     /// Answers an assignment: what comes is about to be given back, and none of it is read.

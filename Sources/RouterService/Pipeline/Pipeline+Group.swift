@@ -166,6 +166,7 @@ extension Pipeline {
     private func revoke(_ partitions: [Int32], lost: Bool) {
         log.info(
             lost ? "partitions lost" : "partitions revoked", metadata: ["partitions": "\(partitions.sorted())"])
+        if lost && !membership.isRejoining { reportMissedGeneration(partitions.sorted()) }
         membership.shelveRestart(
             without: partitions, untilMilliseconds: monotonic + PipelineLimits.retryMilliseconds)
         membership.assigning = nil

@@ -7,30 +7,25 @@ extension Pipeline {
     func poll() -> Bool {
         consumer.poll(into: records)
         guard !records.isEmpty else { return false }
-        var hasParked = false
         var intake: PartitionIntake?
         for index in 0..<records.count {
             let record = records[index]
             if intake?.partition != record.partition { intake = intakes[record.partition] }
             // Of a partition that was given up meanwhile, or below where it starts.
             guard let intake, record.offset >= intake.position else { continue }
-            if take(record, at: index, intake) { hasParked = true }
+            take(record, intake)
             if isFull(intake) { sealIfPossible(intake) }
         }
         let wasFull = records.isFull
-        // A parked record is a view into its batch: the batch is left to it.
-        if hasParked { records = KafkaRecordBatch(capacity: records.capacity) } else { records.removeAll() }
+        records.removeAll()
         return wasFull
     }
 
-    /// - Returns: true when the record was parked.
-    private func take(_ record: KafkaRecord, at index: Int, _ intake: PartitionIntake) -> Bool {
-        if intake.hasParked || !judgeNow(record, intake) {
-            intake.park(records, index, bytes: Self.parkedBytes(record))
-            judge.foresee(record, monotonic: monotonic)
-            return true
-        }
-        return false
+    private func take(_ record: KafkaRecord, _ intake: PartitionIntake) {
+        guard intake.hasParked || !judgeNow(record, intake) else { return }
+        // The record is a view into its batch, and would keep all of the batch and of what it was fetched with.
+        intake.parked.append(record)
+        judge.foresee(record, monotonic: monotonic)
     }
 
     private func judgeNow(_ record: KafkaRecord, _ intake: PartitionIntake) -> Bool {
@@ -41,18 +36,12 @@ extension Pipeline {
         return true
     }
 
-    private static func parkedBytes(_ record: KafkaRecord) -> Int {
-        (record.value?.count ?? 0) + (record.key?.count ?? 0) + 256
-    }
-
     /// The directory has heard something: records that waited for it are judged now, in their order.
     func takeParked() {
         for intake in intakes.values {
-            while intake.hasParked {
-                let (batch, index) = intake.parked[intake.parkedHead]
-                let record = batch[index]
-                guard judgeNow(record, intake) else { break }
-                intake.unpark(bytes: Self.parkedBytes(record))
+            while let parked = intake.parked.first {
+                guard judgeNow(parked.record, intake) else { break }
+                intake.parked.removeFirst()
                 if isFull(intake) { sealIfPossible(intake) }
             }
         }

@@ -1,5 +1,6 @@
 """Every produced offset is exactly one row in the right database or a dead letter, with the right content."""
 
+import hashlib
 import re
 import time
 from collections import Counter, defaultdict
@@ -17,6 +18,7 @@ CONNECT_HEADERS = {
     for name in (
         "topic", "partition", "offset", "connector.name", "stage", "exception.class.name", "exception.message")
 }
+PARTS = ("value", "headers", "key")
 UUID_V8 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 SHOWN = 12
@@ -100,7 +102,8 @@ def place_faults(record, expected, rows, letters, secrets):
         return faults + row_faults(record, wanted, rows[0])
     wanted = {(each.reason, each.client_id) for each in choices if isinstance(each, Dead)}
     for letter in letters:
-        found = letter.reason, letter.last.get("router.client_id") if added(record, letter, "router.client_id") else None
+        names = {name for name, _ in added(record, letter)}
+        found = letter.reason, letter.last["router.client_id"] if "router.client_id" in names else None
         if found not in wanted:
             faults.append(f"dead letter {found} ({letter.last.get('router.detail')}), expected {choices}")
     return faults
@@ -128,23 +131,62 @@ def shown(value):
     return text if len(text) < 200 else f"{text[:100]}…{text[-80:]} ({len(text)} characters)"
 
 
-def added(record, letter, name):
-    """Whether the router itself added the header: what the producer sent comes first, untouched."""
-    return any(each == name for each, _ in letter.headers[len(record.sample.headers):])
+def own_headers(record, letter):
+    """How many of a dead letter's headers are the record's own: they come first, untouched, or were left out as a whole."""
+    original = tuple(record.sample.headers)
+    left_out = letter.headers[: len(original)] != original and "router.headers_sha256" in letter.last
+    return 0 if left_out else len(original)
+
+
+def added(record, letter):
+    """The headers that the router added."""
+    return letter.headers[own_headers(record, letter):]
+
+
+def framed(headers):
+    """What `router.headers_sha256` is of: each name and each value behind its length, four bytes with the big end first;
+    ffffffff is the length of a null."""
+    def part(text):
+        return b"\xff\xff\xff\xff" if text is None else len(text).to_bytes(4, "big") + text
+    return b"".join(part(name.encode()) + part(value) for name, value in headers)
+
+
+def replaced(record):
+    """The parts that a dead letter may go without where no topic takes it whole, in the order in which they go: of each
+    the record's own, and its size and SHA-256 as the headers have to tell them."""
+    sample, headers = record.sample, tuple(record.sample.headers)
+    sizes = {"value": len(sample.value or b""), "key": len(sample.key or b""),
+             "headers": sum(len(name.encode()) + len(value or b"") for name, value in headers)}
+    parts = {"value": (sample.value, sample.value), "headers": (headers or None, framed(headers)),
+             "key": (sample.key, sample.key)}
+    return {name: (part, {f"router.{name}_bytes": str(sizes[name]).encode(),
+                          f"router.{name}_sha256": hashlib.sha256(hashed or b"").hexdigest().encode()})
+            for name, (part, hashed) in parts.items()}
+
+
+def part_faults(record, letter):
+    """Value, headers and key are the record's own, or replaced by size and hash, and none before what goes first."""
+    ours = dict(added(record, letter))
+    found = {"value": letter.value, "headers": letter.headers[: own_headers(record, letter)] or None, "key": letter.key}
+    faults, kept = [], None
+    for name, (part, wanted) in replaced(record).items():
+        said = {each: ours[each] for each in wanted if each in ours}
+        if not said:
+            kept = kept or (name if part is not None else None)
+            if found[name] != part:
+                faults.append(f"{name} {shown(part)} became {shown(found[name])}")
+        elif part is None or found[name] is not None or said != wanted:
+            faults.append(f"{name} {shown(part)} became {shown(found[name])} with {said}, expected {wanted}")
+        elif kept:
+            faults.append(f"{name} was left out, though {kept} goes first")
+    return faults
 
 
 def letter_faults(record, letter, secrets=None):
     """What is wrong with one dead letter's form, whichever its reason."""
-    faults = []
-    original = tuple(record.sample.headers)
-    if letter.headers[: len(original)] != original:
-        faults.append(f"the record's own headers {original} became {letter.headers[: len(original)]}")
-    names = [name for name, _ in letter.headers[len(original):]]
-    if letter.value != record.sample.value and not ("router.value_sha256" in names and letter.value is None):
-        faults.append(f"value {shown(record.sample.value)} became {shown(letter.value)}")
-    if letter.key != record.sample.key:
-        faults.append(f"key {record.sample.key!r} became {letter.key!r}")
-    optional = {"router.client_id", "router.value_bytes", "router.value_sha256"}
+    names = [name for name, _ in added(record, letter)]
+    faults = part_faults(record, letter)
+    optional = {"router.client_id"} | {f"router.{part}_{what}" for part in PARTS for what in ("bytes", "sha256")}
     if sorted(set(names) - optional) != sorted(ROUTER_HEADERS | CONNECT_HEADERS) or len(set(names)) != len(names):
         faults.append(f"added headers are {names}")
         return faults
@@ -167,7 +209,7 @@ def letter_faults(record, letter, secrets=None):
         if not last[name]:
             faults.append(f"{name} is empty")
     if secrets is not None:
-        text = "\n".join(repr(value) for _, value in letter.headers[len(original):])
+        text = "\n".join(repr(value) for _, value in added(record, letter))
         secrets.check(text, f"a header of the dead letter of {record.place}")
     return faults
 

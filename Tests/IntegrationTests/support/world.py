@@ -1,5 +1,6 @@
 """What one test sees: topics, a group, clients and databases of its own on the session's stack."""
 
+import json
 import os
 import random
 import time
@@ -17,6 +18,7 @@ from support.broker import Broker
 from support.notes import note
 from support.process import Router, run_command
 from support.stack import clean_environment, free_ports
+from support.waiting import NotInTime, until
 from support.warehouse import Warehouse
 
 PARTITIONS = 3
@@ -24,6 +26,8 @@ FAST = {
     "ROUTER_BATCH_MAX_AGE_MS": "100", "LOG_LEVEL": "info", "LOG_FORMAT": "json",
 }
 """Small and quick, so that a test waits for little; each test may say otherwise."""
+IDLE_SECONDS = 15
+"""The status is written down a few times a second; two shared cores can make it seconds."""
 
 
 class World:
@@ -145,7 +149,30 @@ class World:
         return int(time.time() * 1000)
 
     def await_caught_up(self, router=None, seconds=120):
+        """Everything is committed, and a `router` holds nothing any more: see `idle`."""
         self.broker.await_caught_up(self.group, self.raw, seconds, alive=router.must_live if router else None)
+        if router:
+            self.idle(router)
+
+    @staticmethod
+    def idle(router):
+        """What is delivered is given back: an idle router counts no bytes, and pauses no partition but those that a
+        person has paused or has to decide about."""
+        def is_idle():
+            status = json.loads(router.get("/api/status")[1])
+            held = {each["partition"]: each for each in status["partitions"]
+                    if each["is_paused"] and not each.get("pause") and not each.get("stopped")}
+            found.update(buffered_bytes=status["buffered_bytes"], paused=held)
+            return not status["buffered_bytes"] and not held
+
+        # A member of a group on a port of the system's choice cannot be asked.
+        if not router.port:
+            return
+        found = {}
+        try:
+            until("the router is idle", is_idle, IDLE_SECONDS, alive=router.must_live)
+        except NotInTime as late:
+            raise AssertionError(f"everything is committed, and the router holds {found}: {late}") from None
 
     def expected(self, max_event_bytes=MAX_EVENT_BYTES):
         return expected_of(self.produced, self.clients, max_event_bytes)
