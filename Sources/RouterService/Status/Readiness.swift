@@ -12,8 +12,7 @@ enum Readiness {
             ("running", isRunning, status.phase),
             ("kafka", status.kafka_error == nil, status.kafka_error ?? "ok"),
             (
-                "lag_known", isRunning && known.allSatisfy { $0.lag != nil },
-                known.isEmpty ? "no partitions assigned" : "\(known.count) partitions"
+                "lag_known", isRunning && known.allSatisfy(\.isLagFresh), lagDetail(known)
             ),
             (
                 "partitions", stopped.isEmpty,
@@ -26,5 +25,15 @@ enum Readiness {
             // Redis is a cache: without it the service works on, so it is told and does not count.
             ("redis", true, clients.redis.isReachable == false ? "away: \(clients.redis.error ?? "")" : "ok"),
         ]
+    }
+
+    private static func lagDetail(_ partitions: [ServiceStatus.Partition]) -> String {
+        guard !partitions.isEmpty else { return "no partitions assigned" }
+        let old = partitions.filter { !$0.isLagFresh }
+        guard let oldest = old.max(by: { $0.watermark_age_seconds ?? 0 < $1.watermark_age_seconds ?? 0 }) else {
+            return "\(partitions.count) partitions"
+        }
+        return "the brokers last told where the log of partition \(oldest.partition) ends "
+            + "\(Int(oldest.watermark_age_seconds ?? 0)) seconds ago, and have not told of \(old.count) partitions since"
     }
 }
