@@ -61,6 +61,28 @@ public final class KafkaQueries: Sendable {
         return (low, high)
     }
 
+    /// The end of each log (the offset that the next record will get): one request to each leader, however many partitions
+    /// it leads. Partitions whose leader answered with an error are left out; one without a leader fails the question.
+    public func ends(
+        _ partitions: [TopicPartition], timeoutMilliseconds: Int
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let list = PartitionList(capacity: partitions.count)
+        // ListOffsets' timestamp -1 asks for the latest offset. `rd_kafka_offsets_for_times` hands it on as it is:
+        // "The timestamp(s) to query are represented as `offset` in `offsets`".
+        for partition in partitions { list.add(partition, offset: Self.latest) }
+        let answer = list.lend { rd_kafka_offsets_for_times(handle.pointer, $0, Int32(clamping: timeoutMilliseconds)) }
+        if let error = KafkaError.unlessNone(answer, "cannot read the ends of \(partitions.count) logs") { throw error }
+        var found: [TopicPartition: Int64] = [:]
+        for (partition, offset, code) in list.map({ ($0.topicPartition, $0.offset, $0.err) })
+        where code == RD_KAFKA_RESP_ERR_NO_ERROR && offset >= 0 {
+            found[partition] = offset
+        }
+        return found
+    }
+
+    private static let latest: Int64 = -1
+
     /// The high watermark of the last fetch answer; nil before the first. It asks nobody and does not wait.
     public func lastKnownHigh(_ partition: TopicPartition) -> Int64? {
         var low: Int64 = 0

@@ -3,9 +3,12 @@ import CRdkafka
 /// Finds the timestamp of the first record at or behind an offset: one small fetch each, in no group. Used by one
 /// thread, which it blocks.
 public final class KafkaTimestampReader {
-    /// Enough for one record of any usual size, and one larger than it comes all the same.
-    private static let queueKilobytes = 256
+    /// Enough for one record of any usual size, and one larger than it comes all the same. More would be thrown away,
+    /// every few seconds for each partition that lags.
+    private static let queueKilobytes = 32
 
+    /// Other questions, over the same connections.
+    public let queries: KafkaQueries
     private let reader: KafkaRangeReader
     private let wake: WakeDescriptor
     private let batch = KafkaRecordBatch(capacity: 1)
@@ -14,6 +17,7 @@ public final class KafkaTimestampReader {
         wake = try WakeDescriptor()
         reader = try KafkaRangeReader(
             properties: properties, wake: wake, queueKilobytes: Self.queueKilobytes, log: log)
+        queries = KafkaQueries(reader.handle)
     }
 
     /// Milliseconds since 1970 of the first record in [offset, end); nil when there is none, when it carries no

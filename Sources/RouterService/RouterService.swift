@@ -85,9 +85,9 @@ public final class RouterService: Sendable {
         ) { [mailbox] in mailbox.post(.pauses($0)) }
         pauseWatcher.start()
         defer { pauseWatcher.stop() }
-        let retentionWatch = RetentionWatch(settings: settings, board: board, log: log)
-        retentionWatch.start()
-        defer { retentionWatch.stop() }
+        let lagWatch = LagWatch(settings: settings, board: board, log: log)
+        lagWatch.start()
+        defer { lagWatch.stop() }
         try parts.consumer.subscribe([settings.kafka.rawTopic])
         let pipeline = Pipeline(parts)
         pipeline.run()

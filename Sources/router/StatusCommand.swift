@@ -4,12 +4,14 @@ import RouterOperations
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Shows on one screen whether it is well.",
+        abstract: "Shows on one screen whether work moves.",
         discussion: """
             Members, lag, rates, the oldest event that waits, the last hour's dead letters, open circuits and pauses: from Kafka, \
-            Postgres, and the routers that answer over HTTP. It takes a little more than a second, because it measures rates.
+            Postgres, and the routers that answer over HTTP. It takes a little more than a second, because it measures rates, and \
+            some seconds more where old events wait and nothing is committed.
 
-            Exit status: 0 all is well, 2 something needs a person, 1 a server could not be asked; with --watch 0.
+            Exit status: 0 all is well, 2 something needs a person, 1 a server, or a router with work to do, could not be asked; \
+            with --watch 0.
 
             Examples:
               router status

@@ -2,10 +2,14 @@
 
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
 
+from generator import samples
+from support.front import Front
+from support.stack import free_ports
 from support.waiting import until
 
 
@@ -146,3 +150,108 @@ def test_watch_redraws_on_a_terminal_and_writes_blocks_elsewhere(world):
         process.kill()
         process.wait()
     assert world.cli("status", "--watch", "--json").status == 64
+
+
+# Is work moving?
+
+def waiting(document):
+    return {each["partition"]: each["lag"] for each in document["partitions"] if each["lag"]}
+
+
+def behind(world):
+    """By partition, from another client."""
+    committed = {each: max(0, offset or 0) for each, (offset, _) in world.broker.committed(world.group, world.raw).items()}
+    found = {each: high - committed[each] for each, (_, high) in world.broker.ends(world.raw).items()}
+    return {each: lag for each, lag in found.items() if lag}
+
+
+def test_work_that_nobody_reads_says_how_much_and_how_old(world, seed):
+    world.add_client()
+    world.produce_mix(seed, 500)
+    # What is oldest is the lowest offset of a partition, whatever the timestamps of those behind it.
+    lowest = [each.timestamp_ms for each in world.produced if each.offset == 0]
+    document = read(world)
+    (problem,) = document["problems"]
+    assert problem.startswith("500 records wait, the oldest for ") and problem.endswith("start router run")
+    assert document["verdict"] == "attention" and waiting(document) == behind(world)
+    assert {each["verdict"] for each in document["partitions"] if each["lag"]} == {"stalled"}
+    assert abs(document["oldest_undelivered_seconds"] - (world.now() - min(lowest)) / 1000) < 30
+
+
+def test_the_only_router_is_frozen_and_its_group_still_lists_it(world, seed):
+    world.add_client()
+    router = world.run().await_ready()
+    world.produce_mix(seed, 300)
+    world.await_caught_up(router)
+    router.signal(signal.SIGSTOP)
+    try:
+        world.produce_mix(seed + 1, 500)
+        document = read(world)
+        assert document["verdict"] == "attention"
+        assert len(document["members"]) == 1 and document["routers"] == [], "the broker knows nothing of the freeze"
+        assert waiting(document) == behind(world)
+        problem = document["problems"][0]
+        assert "do not move" in problem and "500 records wait" in problem
+        assert "nothing was committed" in problem and "frozen" in problem
+        assert document["members"][0]["id"] in problem
+        assert [each["url"] for each in document["routers_unanswered"]] == [f"http://127.0.0.1:{router.port}"]
+        assert {each["verdict"] for each in document["partitions"] if each["lag"]} == {"stalled"}
+        text = world.cli("status").out
+        assert "Something needs a person." in text and "stalled" in text and max(map(len, text.splitlines())) <= 100
+        check = next(each for each in world.cli("doctor", "--json").json["checks"] if each["name"] == "kafka.progress")
+        assert check["outcome"] == "fault" and "500" in check["detail"] and check["advice"]
+    finally:
+        router.signal(signal.SIGCONT)
+    world.await_caught_up(router)
+    assert until("well again", lambda: (lambda found: found if found["verdict"] == "well" else None)(read(world)))
+    world.account()
+
+
+def test_a_paused_partition_that_falls_behind_is_said_and_is_no_stall(world, seed):
+    world.add_client()
+    router = world.run().await_ready()
+    world.cli("pause", "--partition", 1, "--reason", "maintenance")
+    until("the router holds partition 1", lambda: "maintenance" in router.get("/api/status")[1])
+    world.produce_mix(seed, 300)
+    held = {1: world.broker.ends(world.raw)[1][1]}
+    until("the others are delivered", lambda: behind(world) == held)
+    document = read(world)
+    assert document["verdict"] == "attention" and waiting(document) == held
+    (problem,) = document["problems"]
+    assert problem.startswith("partition 1 is paused since") and "maintenance" in problem
+    assert f"{held[1]:,} records wait" in problem and "router resume --partition 1" in problem
+    assert {each["partition"]: each["verdict"] for each in document["partitions"]} == {
+        0: "caught up", 1: "paused", 2: "caught up"}
+    check = next(each for each in world.cli("doctor", "--json").json["checks"] if each["name"] == "kafka.progress")
+    assert check["outcome"] == "warning" and "router resume --partition 1" in check["advice"]
+    world.cli("resume", "--partition", 1)
+    world.await_caught_up(router)
+    assert read(world)["verdict"] == "well"
+
+
+def test_offsets_that_move_are_seen_where_the_router_cannot_be_asked(world, seed):
+    client = world.add_client()
+    front = Front(world.settings)
+    router = world.run(ROUTER_BATCH_MAX_ROWS=20).await_ready()
+    try:
+        # In one partition: the client's slots go to one partition after the other, and each should move.
+        front.order("delay", client.database, count=100_000, seconds=0.4)
+        world.produce(samples(seed, [client], 2000, world.now(), 0, {"plain"}), partition=1)
+        document = read(world, ROUTER_HTTP_PORT=free_ports(1)[0])
+        assert behind(world), "the test needs records that wait"
+        assert document["verdict"] == "incomplete" and document["routers"] == []
+        (problem,) = document["problems"]
+        assert "move" in problem and "not move" not in problem and "--url" in problem
+        assert document["delivered_per_second"] > 0
+        assert {each["verdict"] for each in document["partitions"]} <= {"moving", "caught up"}
+        # Beside the right port, the same work is well.
+        document = read(world)
+        assert behind(world), "the test needs records that wait"
+        assert document["verdict"] == "well", document["problems"]
+    finally:
+        front.clear()
+    world.await_caught_up(router)
+    # Nothing waits: what is not known of the router (its circuits) is said, and all is delivered.
+    document = read(world, ROUTER_HTTP_PORT=1)
+    assert document["verdict"] == "well" and len(document["routers_unanswered"]) == 1
+    world.account()

@@ -158,4 +158,43 @@ import Testing
             #expect(throws: KafkaError.self) { try queries.watermarks(missing, timeoutMilliseconds: 2_000) }
         }
     }
+
+    @Test func theEndsOfSeveralLogsAreTheBrokersOwn() async throws {
+        try await onOwnThread {
+            let cluster = try MockKafkaCluster()
+            try cluster.createTopic("events", partitions: 3)
+            let queries = try KafkaQueries(
+                properties: consumerProperties(cluster, group: "group"), log: { _, _, _ in })
+            let all = (0..<3).map { TopicPartition(topic: "events", partition: Int32($0)) }
+            #expect(try queries.ends(all, timeoutMilliseconds: 10_000) == [all[0]: 0, all[1]: 0, all[2]: 0])
+            let producer = try producer(cluster)
+            _ = try producer.send(values(0..<4))
+            _ = try producer.send(values(0..<7), partition: 2)
+            #expect(try queries.ends(all, timeoutMilliseconds: 10_000) == [all[0]: 4, all[1]: 0, all[2]: 7])
+            #expect(try queries.ends([], timeoutMilliseconds: 0) == [:])
+            let missing = TopicPartition(topic: "events", partition: 9)
+            #expect(throws: KafkaError.self) { try queries.ends([missing], timeoutMilliseconds: 2_000) }
+        }
+    }
+
+    @Test func theEndOfALogIsAskedOfItsNewLeader() async throws {
+        try await onOwnThread {
+            let cluster = try MockKafkaCluster(brokers: 3)
+            try cluster.createTopic("events")
+            try cluster.setLeader(1, topic: "events", partition: 0)
+            _ = try producer(cluster).send(values(0..<4))
+            let queries = try KafkaQueries(
+                properties: consumerProperties(cluster, group: "group"), log: { _, _, _ in })
+            #expect(try queries.ends([first], timeoutMilliseconds: 10_000) == [first: 4])
+            try cluster.setLeader(2, topic: "events", partition: 0)
+            _ = try producer(cluster).send(values(4..<6))
+            // The former leader refuses, which leaves the partition out or fails the question, until the new one is known.
+            let deadline = ContinuousClock.now.advanced(by: .seconds(30))
+            var found: [TopicPartition: Int64] = [:]
+            while found.isEmpty, ContinuousClock.now < deadline {
+                found = (try? queries.ends([first], timeoutMilliseconds: 2_000)) ?? [:]
+            }
+            #expect(found == [first: 6])
+        }
+    }
 }

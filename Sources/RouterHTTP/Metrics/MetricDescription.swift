@@ -39,7 +39,12 @@ public struct MetricDescription: Sendable {
             "router_events_dead_lettered_total", .counter, "Records sent to the dead-letter topic, by reason.",
             labels: ["reason"]),
         .init(
-            "router_consumer_lag", .gauge, "Records between the partition's end and the committed offset.",
+            "router_consumer_lag", .gauge,
+            "Records between the partition's end, as its broker tells it, and the committed offset; not there where unknown.",
+            labels: ["topic", "partition"]),
+        .init(
+            "router_consumer_lag_seconds", .gauge,
+            "Age of the partition's oldest record that is not delivered, 0 when there is none; not there where unknown.",
             labels: ["topic", "partition"]),
         // An insert of one block takes milliseconds on an idle server and a minute where the time limit ends it.
         .init(

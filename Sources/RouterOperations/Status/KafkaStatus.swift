@@ -11,10 +11,10 @@ struct KafkaStatus: Sendable {
     let queries: KafkaQueries
     let log: KafkaLog
 
-    /// Partitions whose oldest undelivered record is looked at: those with the largest lag.
-    private static let maxOldest = 16
     /// Dead letters that are counted at most: what a broker hands over within a second or two.
     private static let maxDeadLetters: Int64 = 50_000
+    /// Clocks that agree differ by less.
+    private static let clockMilliseconds: Int64 = 2_000
     private static let hourMilliseconds: Int64 = 3_600_000
 
     init(settings: Settings, log: Logger) throws(KafkaError) {
@@ -38,17 +38,13 @@ struct KafkaStatus: Sendable {
 
     /// By partition: the age in seconds of the first record that is not delivered.
     func oldest(_ positions: [GroupPosition], nowMilliseconds: Int64) throws -> [Int32: Int64] {
-        let waiting = positions.filter { $0.lag > 0 }.sorted { $0.lag > $1.lag }.prefix(Self.maxOldest)
-        guard !waiting.isEmpty else { return [:] }
-        let reader = try KafkaTimestampReader(properties: settings.kafkaGroupProperties, log: log)
-        var ages: [Int32: Int64] = [:]
-        for position in waiting {
-            let timestamp = try reader.timestampMilliseconds(
-                of: position.partition, from: position.next, to: position.high,
-                timeoutMilliseconds: StatusReader.questionMilliseconds)
-            if let timestamp { ages[position.partition.partition] = max(0, nowMilliseconds - timestamp) / 1000 }
+        try OldestRecords.timestamps(
+            positions, settings: settings, timeoutMilliseconds: StatusReader.questionMilliseconds, log: log
+        ).compactMapValues { timestamp in
+            // A producer whose clock is ahead would make a record look young for as long.
+            let age = nowMilliseconds - timestamp
+            return age < -Self.clockMilliseconds ? nil : max(0, age) / 1000
         }
-        return ages
     }
 
     /// The dead letters of the last hour, by reason; the newest where there are too many to count.

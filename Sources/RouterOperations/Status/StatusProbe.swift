@@ -9,6 +9,8 @@ enum StatusProbe {
 
     struct Failure: Error, CustomStringConvertible {
         var description: String
+        /// Somebody holds the port and says nothing: a process that is frozen, or hangs.
+        var isTimeout = false
     }
 
     /// What the body is collected in while curl runs.
@@ -38,7 +40,12 @@ enum StatusProbe {
             return size * count
         }
         let code = withExtendedLifetime(body) { curl_easy_perform(easy) }
-        guard code == CURLE_OK else { throw Failure(description: String(cString: curl_easy_strerror(code))) }
+        guard code == CURLE_OK else {
+            let text =
+                code == CURLE_OPERATION_TIMEDOUT
+                ? "no answer within \(timeoutMilliseconds / 1000) seconds" : String(cString: curl_easy_strerror(code))
+            throw Failure(description: text, isTimeout: code == CURLE_OPERATION_TIMEDOUT)
+        }
         var status = 0
         _ = ccurl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
         guard status == 200 else { throw Failure(description: "HTTP status \(status)") }

@@ -17,11 +17,13 @@ public struct StatusReader: Sendable {
     private let settings: Settings
     private let log: Logger
     private let urls: [String]
+    private let limits: ProgressLimits
 
     /// - Parameter urls: routers to ask over HTTP; empty asks the one that the settings name.
     public init(settings: Settings, urls: [String], log: Logger) {
         self.settings = settings
         self.log = log
+        limits = ProgressLimits(settings: settings)
         self.urls = urls.isEmpty ? [MemberStatus.url(settings)] : urls
     }
 
@@ -33,12 +35,10 @@ public struct StatusReader: Sendable {
 
     private struct KafkaAnswer: Sendable {
         var milliseconds: Int
-        var positions: [GroupPosition]
         var group: KafkaGroupAnswer
         var oldest: [Int32: Int64]
         var deadLetters: StatusReport.DeadLetters
-        var produced: Double
-        var delivered: Double
+        var movement: GroupMovement
     }
 
     private struct KafkaGroupAnswer: Sendable {
@@ -50,11 +50,18 @@ public struct StatusReader: Sendable {
         var report = StatusReport(group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
         async let clickHouse = server("clickhouse") { try await askClickHouse() }
         async let redis = limited("redis") { [settings] in try Self.askRedis(settings) }
-        async let routers = asked()
+        async let routers = askRouters()
         let postgres = await limited("postgres") { [settings] in try Self.askPostgres(settings) }
-        let progress = (try? postgres.get())?.progress ?? PartitionProgress()
-        let kafka = await limited("kafka") { [settings, log] in
-            try Self.askKafka(settings, log, progress: progress)
+        let known = try? postgres.get()
+        let progress = known?.progress ?? PartitionProgress()
+        // Before Kafka: a partition whose router says that it stands still need not be watched until that is proven.
+        let asked = await routers
+        let told = AskedRouter.partitions(asked)
+        let paused = Set((known?.pauses ?? Pauses()).partitions.keys)
+        let kafka = await limited("kafka", Self.serverSeconds + limits.lookSeconds) { [settings, log, limits] in
+            try Self.askKafka(settings, log, progress: progress, limits) { partition in
+                paused.contains(partition) || told[partition]?.stalled_seconds.map { !limits.isYoung($0) } ?? false
+            }
         }
         report.at = TimeText.rfc3339(milliseconds: WallClock.milliseconds()) ?? ""
         report.servers = [
@@ -62,47 +69,73 @@ public struct StatusReader: Sendable {
             await clickHouse, Self.server("redis", await redis),
         ]
         if case .success(let answer) = kafka { Self.fill(&report, answer) }
-        if case .success(let answer) = postgres {
+        if let answer = known {
             report.pauses =
                 PauseReport(
                     answer.pauses, group: report.group, topic: report.topic, changed: []
                 ).pauses
         }
-        let statuses = await routers
-        for (url, status) in statuses {
-            report.routers.append(
-                .init(
-                    url: url, version: status.version ?? "?", phase: status.phase ?? "?",
-                    uptimeSeconds: status.uptime_seconds ?? 0, bufferedBytes: status.buffered_bytes ?? 0))
-        }
-        report.openCircuits = Set(statuses.flatMap { ($0.1.open_circuits ?? []).map(\.client_id) }).sorted()
-        StatusVerdict.judge(&report, statuses.map(\.1))
+        Self.fill(&report, asked)
+        StatusVerdict.judge(&report, asked, limits)
         return report
+    }
+
+    static func fill(_ report: inout StatusReport, _ asked: [AskedRouter]) {
+        for router in asked {
+            switch router.answer {
+            case .status(let status):
+                report.routers.append(
+                    .init(
+                        url: router.url, version: status.version ?? "?", phase: status.phase ?? "?",
+                        uptimeSeconds: status.uptime_seconds ?? 0, bufferedBytes: status.buffered_bytes ?? 0))
+            case .otherGroup(let group):
+                report.unanswered.append(.init(url: router.url, error: "it is of the group '\(group)'"))
+            case .none(let error, _):
+                report.unanswered.append(.init(url: router.url, error: error))
+            }
+        }
+        let circuits = asked.flatMap { $0.status?.open_circuits ?? [] }.map {
+            StatusReport.Circuit(
+                clientID: $0.client_id, state: $0.state ?? "open", since: $0.since, openedCount: $0.opened_count)
+        }
+        // Several members may know of one: the one that has known it for longest.
+        report.openCircuits = Dictionary(circuits.map { ($0.clientID, $0) }) {
+            $0.since ?? "" <= $1.since ?? "" ? $0 : $1
+        }.values.sorted { $0.clientID < $1.clientID }
+        let told = AskedRouter.partitions(asked)
+        for index in report.partitions.indices {
+            guard let word = told[report.partitions[index].partition] else { continue }
+            report.partitions[index].waitingFor = word.waiting_for
+            report.partitions[index].stalledSeconds = word.stalled_seconds
+            report.partitions[index].lastMovedAt = word.last_moved_at
+            report.partitions[index].toldSeconds = word.lag_seconds
+        }
     }
 
     private static func fill(_ report: inout StatusReport, _ answer: KafkaAnswer) {
         report.groupState = answer.group.state
         report.members = answer.group.members
-        report.partitions = answer.positions.map { position in
+        report.partitions = answer.movement.positions.map { position in
             .init(
                 partition: position.partition.partition, committed: position.committed, high: position.high,
                 lag: position.lag, oldestSeconds: answer.oldest[position.partition.partition],
-                stopped: position.stopReason)
+                stopped: position.stopReason, passed: answer.movement.passed(position))
         }
+        report.lookedSeconds = answer.movement.seconds
         report.lag = report.partitions.reduce(0) { $0 + $1.lag }
         report.oldestSeconds = answer.oldest.values.max()
         report.deadLetters = answer.deadLetters
-        report.producedPerSecond = answer.produced
-        report.deliveredPerSecond = answer.delivered
+        report.producedPerSecond = answer.movement.producedPerSecond
+        report.deliveredPerSecond = answer.movement.deliveredPerSecond
     }
 
     // MARK: - Questions
 
     private func limited<Value: Sendable>(
-        _ name: String, _ body: @escaping @Sendable () throws -> Value
+        _ name: String, _ seconds: Double = serverSeconds, _ body: @escaping @Sendable () throws -> Value
     ) async -> Result<Value, any Error> {
         do {
-            return .success(try await TimeLimit.run(Self.serverSeconds, name, body))
+            return .success(try await TimeLimit.run(seconds, name, body))
         } catch {
             return .failure(error)
         }
@@ -160,43 +193,50 @@ public struct StatusReader: Sendable {
         return Int(WallClock.milliseconds() - before)
     }
 
-    private static func askKafka(_ settings: Settings, _ log: Logger, progress: PartitionProgress) throws -> KafkaAnswer
-    {
+    /// - Parameter isToldOf: the partition is held back, or its router says for itself that it stands still.
+    private static func askKafka(
+        _ settings: Settings, _ log: Logger, progress: PartitionProgress, _ limits: ProgressLimits,
+        isToldOf: (Int32) -> Bool
+    ) throws -> KafkaAnswer {
         let before = WallClock.milliseconds()
         let kafka = try KafkaStatus(settings: settings, log: log)
         let group = try kafka.group()
         let milliseconds = Int(WallClock.milliseconds() - before)
-        let first = try kafka.positions(progress: progress)
-        let firstAt = ContinuousClock.now
+        var movement = GroupMovement(try kafka.positions(progress: progress))
         let deadLetters = try kafka.deadLetters(nowMilliseconds: before)
-        let left = rateSeconds - (ContinuousClock.now - firstAt) / .seconds(1)
-        if left > 0 { Thread.sleep(forTimeInterval: left) }
-        let positions = try kafka.positions(progress: progress)
-        let seconds = max(rateSeconds, (ContinuousClock.now - firstAt) / .seconds(1))
-        let oldest = try kafka.oldest(positions, nowMilliseconds: WallClock.milliseconds())
-        func passed(_ value: (GroupPosition) -> Int64) -> Double {
-            max(0, Double(positions.map(value).reduce(0, +) - first.map(value).reduce(0, +))) / seconds
-        }
+        try movement.lookAgain(after: rateSeconds) { try kafka.positions(progress: progress) }
+        let oldest = try kafka.oldest(movement.positions, nowMilliseconds: WallClock.milliseconds())
         let members = (group?.members ?? []).map { member in
             StatusReport.Member(
                 id: member.id, host: member.host,
                 partitions: member.partitions.filter { $0.topic == settings.kafka.rawTopic }.map(\.partition).sorted())
         }
+        if !members.isEmpty {
+            try movement.watch(
+                for: limits.lookSeconds,
+                until: { position in
+                    position.stopReason != nil || isToldOf(position.partition.partition)
+                        || limits.isYoung(oldest[position.partition.partition].map(Double.init))
+                }, { try kafka.positions(progress: progress) })
+        }
         return KafkaAnswer(
-            milliseconds: milliseconds, positions: positions,
-            group: KafkaGroupAnswer(state: group?.state ?? "Empty", members: members), oldest: oldest,
-            deadLetters: deadLetters, produced: passed(\.high), delivered: passed(\.next))
+            milliseconds: milliseconds, group: KafkaGroupAnswer(state: group?.state ?? "Empty", members: members),
+            oldest: oldest, deadLetters: deadLetters, movement: movement)
     }
 
-    /// Routers that answer, and are of this group.
-    private func asked() async -> [(String, MemberStatus)] {
-        var found: [(String, MemberStatus)] = []
-        for url in urls {
-            let answer = await limited(url) { try MemberStatus.read(url) }
-            if case .success(let status) = answer, status.group_id == settings.kafka.groupID {
-                found.append((url, status))
+    private func askRouters() async -> [AskedRouter] {
+        let group = settings.kafka.groupID
+        return await withTaskGroup(of: (Int, AskedRouter).self) { tasks in
+            for (index, url) in urls.enumerated() {
+                tasks.addTask {
+                    let answer = await limited(url) { AskedRouter.ask(url, group: group) }
+                    let late = AskedRouter(url: url, answer: .none(error: "no answer in time", isTimeout: true))
+                    return (index, (try? answer.get()) ?? late)
+                }
             }
+            var found: [(Int, AskedRouter)] = []
+            for await answer in tasks { found.append(answer) }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
-        return found
     }
 }

@@ -71,6 +71,7 @@ extension StatusReport {
                     + "\(Self.duration(Int64(router.uptimeSeconds))), \((router.bufferedBytes / 1024).grouped) KiB held"
             )
         }
+        for router in unanswered { lines += entry("", "\(router.url): not asked, \(router.error)") }
         return lines
     }
 
@@ -96,7 +97,7 @@ extension StatusReport {
 
     private var circuitWords: String {
         if routers.isEmpty { return "not known: no router answered over HTTP" }
-        return openCircuits.isEmpty ? "none" : openCircuits.joined(separator: ", ")
+        return openCircuits.isEmpty ? "none" : openCircuits.map { $0.clientID + $0.history }.joined(separator: ", ")
     }
 
     private var partitionTable: TextTable {
@@ -104,6 +105,7 @@ extension StatusReport {
             .init("PARTITION", .right), .init("COMMITTED", .right, maxWidth: 19),
             .init("LOG END", .right, maxWidth: 19),
             .init("LAG", .right, maxWidth: 19), .init("OLDEST", .right, maxWidth: 10), .init("STATE", maxWidth: 12),
+            .init("WAITING FOR", maxWidth: 24),
         ])
         let paused = Set(pauses.compactMap(\.partition))
         let shown = partitions.sorted { ($1.lag, $0.partition) < ($0.lag, $1.partition) }.prefix(Self.maxPartitionRows)
@@ -111,7 +113,9 @@ extension StatusReport {
             table.add([
                 "\(one.partition)", one.committed.map { $0.grouped } ?? "-", one.high.grouped, one.lag.grouped,
                 one.oldestSeconds.map(Self.duration) ?? "",
-                one.stopped != nil ? "stands still" : paused.contains(one.partition) ? "paused" : "",
+                [.stopped, .stalled].contains(one.verdict)
+                    ? one.verdict.rawValue : paused.contains(one.partition) ? "paused" : "",
+                one.waitingFor ?? "",
             ])
         }
         return table

@@ -4,7 +4,7 @@ public struct StatusReport: Sendable, Encodable {
         case well
         /// Something needs a person: `problems` says what.
         case attention
-        /// A server that is needed could not be asked.
+        /// A server, or a router that has something to do, could not be asked.
         case incomplete
     }
 
@@ -46,10 +46,49 @@ public struct StatusReport: Sendable, Encodable {
         public var oldestSeconds: Int64?
         /// Why it stands still.
         public var stopped: String?
+        /// Records that the committed offset has passed while it was looked at.
+        public var passed: Int64 = 0
+        var verdict = PartitionVerdict.caughtUp
+        /// What the router that reads it says that it waits for; nil when it waits for nothing, or was not asked.
+        public var waitingFor: String?
+        /// By the router's word: for how long there has been something to do and nothing done.
+        public var stalledSeconds: Double?
+        /// RFC 3339, UTC; by the router's word.
+        public var lastMovedAt: String?
+        /// The age by the router's word.
+        var toldSeconds: Double?
+
+        /// nil when it is not known.
+        var ageSeconds: Double? { oldestSeconds.map(Double.init) ?? toldSeconds }
 
         enum CodingKeys: String, CodingKey {
-            case partition, committed, high, lag, stopped
+            case partition, committed, high, lag, stopped, passed, verdict
             case oldestSeconds = "oldest_undelivered_seconds"
+            case waitingFor = "waiting_for"
+            case stalledSeconds = "stalled_seconds"
+            case lastMovedAt = "last_moved_at"
+        }
+    }
+
+    /// A router that was asked over HTTP in vain.
+    public struct Unanswered: Sendable, Encodable {
+        public var url: String
+        public var error: String
+    }
+
+    /// A client's destination that refuses writes.
+    public struct Circuit: Sendable, Encodable {
+        public var clientID: String
+        /// `open` or `half_open`.
+        public var state: String
+        /// RFC 3339, UTC; nil where the router does not say.
+        public var since: String?
+        public var openedCount: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case state, since
+            case clientID = "client_id"
+            case openedCount = "opened_count"
         }
     }
 
@@ -75,23 +114,28 @@ public struct StatusReport: Sendable, Encodable {
     public var groupState: String?
     public var members: [Member] = []
     public var routers: [Asked] = []
+    public var unanswered: [Unanswered] = []
     public var partitions: [Partition] = []
     public var lag: Int64?
     public var oldestSeconds: Int64?
-    /// New records in the raw topic, over the second or more that was looked at.
+    /// For how long committed offsets and log ends were looked at: longer where something that waits did not move.
+    public var lookedSeconds: Double?
+    /// New records in the raw topic, over that time.
     public var producedPerSecond: Double?
     /// Records that the group's committed offsets passed in the same time.
     public var deliveredPerSecond: Double?
     /// Those of the last hour.
     public var deadLetters: DeadLetters?
     /// Clients whose destination refuses writes; known from routers that were asked over HTTP only.
-    public var openCircuits: [String] = []
+    public var openCircuits: [Circuit] = []
     public var pauses: [PauseReport.Entry] = []
 
     enum CodingKeys: String, CodingKey {
         case verdict, problems, at, group, topic, servers, members, routers, partitions, lag, pauses
         case groupState = "group_state"
+        case unanswered = "routers_unanswered"
         case oldestSeconds = "oldest_undelivered_seconds"
+        case lookedSeconds = "looked_seconds"
         case producedPerSecond = "produced_per_second"
         case deliveredPerSecond = "delivered_per_second"
         case deadLetters = "dead_letters_last_hour"

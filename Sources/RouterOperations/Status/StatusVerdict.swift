@@ -1,17 +1,48 @@
-/// Whether what was read is well, and what of it needs a person.
+/// Whether what was read is well, and what of it needs a person. Well means that work moves: committed offsets that move
+/// where something waits, or nothing that waits for long, and no router that says otherwise.
 enum StatusVerdict {
-    static func judge(_ report: inout StatusReport, _ routers: [MemberStatus]) {
-        var problems: [String] = []
-        for server in report.servers where !server.ok {
+    static func judge(_ report: inout StatusReport, _ routers: [AskedRouter], _ limits: ProgressLimits) {
+        let told = AskedRouter.partitions(routers)
+        let paused = Set(report.pauses.compactMap(\.partition))
+        for index in report.partitions.indices {
+            let partition = report.partitions[index]
+            report.partitions[index].verdict = PartitionVerdict.judge(
+                partition, told[partition.partition], isPaused: paused.contains(partition.partition), limits)
+        }
+        let problems = servers(report) + stopped(report, told) + trouble(report, routers.compactMap(\.status))
+        let progress = ProgressProblems(report: report, routers: routers, told: told, limits: limits)
+        let needAPerson = progress.sentences
+        let unknown = progress.unknown
+        report.problems = problems + needAPerson + unknown
+        if report.servers.contains(where: { !$0.ok }) {
+            report.verdict = .incomplete
+        } else if !problems.isEmpty || !needAPerson.isEmpty {
+            report.verdict = .attention
+        } else {
+            report.verdict = unknown.isEmpty ? .well : .incomplete
+        }
+    }
+
+    private static func servers(_ report: StatusReport) -> [String] {
+        report.servers.filter { !$0.ok }.map { server in
             let remark = server.name == "redis" ? " (the router works on, and asks Postgres more often)" : ""
-            problems.append("\(server.name) does not answer\(remark): \(server.error ?? "")")
+            return "\(server.name) does not answer\(remark): \(server.error ?? "")"
         }
-        for partition in report.partitions {
-            guard let reason = partition.stopped else { continue }
-            problems.append("partition \(partition.partition) stands still: \(reason)")
+    }
+
+    private static func stopped(_ report: StatusReport, _ told: [Int32: MemberStatus.Partition]) -> [String] {
+        report.partitions.filter { $0.verdict == .stopped }.map { partition in
+            let reason = partition.stopped ?? told[partition.partition]?.stopped ?? ""
+            return "partition \(partition.partition) stands still: \(reason)"
         }
-        for client in report.openCircuits {
-            problems.append("the destination of client \(client) refuses writes: router doctor says why")
+    }
+
+    private static func trouble(_ report: StatusReport, _ routers: [MemberStatus]) -> [String] {
+        var problems: [String] = []
+        for circuit in report.openCircuits {
+            problems.append(
+                "the destination of client \(circuit.clientID) refuses writes\(circuit.history): router doctor says why"
+            )
         }
         if routers.contains(where: { $0.exactly_once == false }) {
             problems.append("delivery is at least once: the broker loses the metadata of commits")
@@ -19,11 +50,16 @@ enum StatusVerdict {
         if let lost = routers.compactMap(\.lost_to_retention).max(), lost > 0 {
             problems.append("\(lost.grouped) records were deleted by retention before they were delivered")
         }
-        if let lag = report.lag, lag > 0, report.members.isEmpty, report.routers.isEmpty {
-            problems.append("\(lag.grouped) records wait and no router reads them: start router run")
-        }
-        report.problems = problems
-        report.verdict =
-            report.servers.contains { !$0.ok } ? .incomplete : problems.isEmpty ? .well : .attention
+        return problems
+    }
+}
+
+extension StatusReport.Circuit {
+    /// Such as ` since 2026-01-31T09:05:07Z (half open, opened 3 times)`; empty where nothing is known.
+    var history: String {
+        var more: [String] = []
+        if state == "half_open" { more.append("half open") }
+        if let openedCount, openedCount > 1 { more.append("opened \(openedCount) times") }
+        return (since.map { " since \($0)" } ?? "") + (more.isEmpty ? "" : " (\(more.joined(separator: ", ")))")
     }
 }

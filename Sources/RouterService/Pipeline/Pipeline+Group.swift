@@ -79,6 +79,7 @@ extension Pipeline {
         var places: [(Int32, Int64)] = []
         var running: [(partition: Int32, state: PartitionState, isCommitted: Bool)] = []
         let highs = Dictionary(found.map { ($0.partition, $0.high) }) { _, last in last }
+        board.lag.heard(highs, atMilliseconds: monotonic)
         for start in found {
             switch start.decision {
             case .earliest:
@@ -175,7 +176,7 @@ extension Pipeline {
             intakes[partition] = nil
             membership.stopped[partition] = nil
             membership.startingOver.remove(partition)
-            metrics.forgetLag(partition)
+            metrics.lag.forget(partition)
             forgetProgress(partition)
         }
         membership.revoking = (partitions, Set(partitions))

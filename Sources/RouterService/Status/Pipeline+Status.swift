@@ -5,14 +5,14 @@ import RouterDatabase
 // What other threads may know of the pipeline, written down a few times a second.
 extension Pipeline {
     func publishStatus(phase: String) {
-        let partitions = intakes.values.map(status).sorted { $0.partition < $1.partition } + stoppedPartitions
+        let partitions = (intakes.values.map(status).sorted { $0.partition < $1.partition } + stoppedPartitions).map {
+            board.lag.completed($0, monotonicMilliseconds: monotonic, wallMilliseconds: wall)
+        }
         let bytes = bufferedBytes
         metrics.bufferedBytes.record(bytes)
         metrics.pausedPartitions.record(pausedPartitionCount)
         metrics.stoppedPartitions.record(membership.stopped.count)
-        for partition in partitions {
-            if let lag = partition.lag { metrics.lag(topic: topic, partition: partition.partition, records: lag) }
-        }
+        for partition in partitions { metrics.lag.record(partition, topic: topic) }
         let circuits = delivery.openCircuits.map(circuit).sorted { $0.client_id < $1.client_id }
         let paused = Dictionary(
             uniqueKeysWithValues: pauses.clients.map { ($0.key.description, ServiceStatus.Pause($0.value)) })

@@ -12,8 +12,7 @@ enum Readiness {
             ("running", isRunning, status.phase),
             ("kafka", status.kafka_error == nil, status.kafka_error ?? "ok"),
             (
-                "lag_known", isRunning && known.allSatisfy { $0.lag != nil },
-                known.isEmpty ? "no partitions assigned" : "\(known.count) partitions"
+                "lag_known", isRunning && known.allSatisfy(\.isLagFresh), lagDetail(known)
             ),
             (
                 "partitions", stopped.isEmpty,
@@ -41,5 +40,15 @@ enum Readiness {
         return standing.map {
             "partition \($0.partition) has not moved for \(Int($0.stalled_seconds)) s, waiting for \($0.waiting_for ?? "?")"
         }.joined(separator: "; ")
+    }
+
+    private static func lagDetail(_ partitions: [ServiceStatus.Partition]) -> String {
+        guard !partitions.isEmpty else { return "no partitions assigned" }
+        let old = partitions.filter { !$0.isLagFresh }
+        guard let oldest = old.max(by: { $0.watermark_age_seconds ?? 0 < $1.watermark_age_seconds ?? 0 }) else {
+            return "\(partitions.count) partitions"
+        }
+        return "the brokers last told where the log of partition \(oldest.partition) ends "
+            + "\(Int(oldest.watermark_age_seconds ?? 0)) seconds ago, and have not told of \(old.count) partitions since"
     }
 }

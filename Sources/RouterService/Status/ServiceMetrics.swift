@@ -9,11 +9,11 @@ final class ServiceMetrics {
     let pausedPartitions = Gauge(label: "router_paused_partitions")
     /// Those that stand still until a person decides.
     let stoppedPartitions = Gauge(label: "router_stopped_partitions")
+    let lag = LagMetrics()
     let lostToRetention = Counter(label: "router_events_lost_to_retention_total")
     private var delivered: [ClientID: Counter] = [:]
     private var deadLettered: [DeadLetterReason: Counter] = [:]
     private var inserts: [String: Counter] = [:]
-    private var lag: [Int32: Gauge] = [:]
     /// There only while a partition stands still, with what it waits for.
     private var stalled: [Int32: (waitingFor: WaitReason, gauge: Gauge)] = [:]
     private let latency: LatencyRecorder
@@ -53,17 +53,6 @@ final class ServiceMetrics {
 
     private func insertCounter(_ outcome: String) -> Counter {
         counter(outcome, in: &inserts) { Counter(label: "router_inserts_total", dimensions: [("outcome", $0)]) }
-    }
-
-    func lag(topic: String, partition: Int32, records: Int64) {
-        counter(partition, in: &lag) {
-            Gauge(label: "router_consumer_lag", dimensions: [("topic", topic), ("partition", String($0))])
-        }.record(records)
-    }
-
-    /// A partition that is somebody else's now is their number to report.
-    func forgetLag(_ partition: Int32) {
-        lag.removeValue(forKey: partition)?.destroy()
     }
 
     /// - Parameter waitingFor: nil while the partition moves.

@@ -9,6 +9,10 @@ public struct ServiceStatus: Sendable, Codable {
         /// One past the log's last offset, as far as it is known.
         public var high_watermark: Int64?
         public var lag: Int64?
+        /// The age of the oldest record that is not delivered, 0 when there is none; nil when it was not looked at.
+        public var lag_seconds: Double?
+        /// How long ago a broker last told where the log ends; nil before the first time.
+        public var watermark_age_seconds: Double?
         public var outstanding_batches: Int
         public var is_paused: Bool
         /// Why the partition stands still; nil while it runs.
@@ -86,6 +90,8 @@ public struct ServiceStatus: Sendable, Codable {
 /// The last status that the pipeline's thread wrote down, for other threads to read.
 public final class StatusBoard: Sendable {
     private let status = Mutex((value: ServiceStatus(), writtenAtMilliseconds: Clock.monotonicMilliseconds()))
+    /// What the brokers have said of the partitions' logs.
+    let lag = LagReadings()
 
     public init() {}
 
