@@ -326,6 +326,10 @@ def test_retention_while_it_was_away_is_told_exactly(world, seed):
         "SELECT partition, first_offset, end_offset FROM retention_losses WHERE group_id = %s", world.group))
     assert noted == [(0, end, end + 40)]
     assert_audit_names_losses(world, [(0, end, end + 40)])
+    assert router.terminate() == 0
+    status = world.cli("status", "--json")
+    assert status.status == 2 and status.json["lost_records"] == 40, "a loss is known without the router that met it"
+    assert any("40 records were gone" in each for each in status.json["problems"])
     assert [(each["from"], each["to"]) for each in show(world)[0]["lost"]] == [(end, end + 40)]
 
 
