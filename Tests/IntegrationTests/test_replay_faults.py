@@ -114,6 +114,21 @@ def test_a_client_whose_table_cannot_be_read_is_unknown_and_the_others_are_repla
     assert_each_once(world)
 
 
+def test_rows_that_cannot_be_read_back_are_unknown_and_go_in_once(refused, front):
+    """The question over all tables is answered, and the one after the insert is not."""
+    world = refused
+    first = next(iter(world.clients.values()))
+    front.order("refuse", f"`{first.database}`.`events_base`", ENDLESS, on="select", code=74)
+    done = replay(world, status=2)
+    assert front.done() > 0
+    front.clear()
+    assert (done["delivered"], done["unknown"], done["failed"]) == (EACH, EACH, 0)
+    assert [each["client_id"] for each in done["unknown_clients"]] == [first.client_id]
+    again = replay(world)
+    assert (again["already_delivered"], again["delivered"]) == (2 * EACH, 0)
+    assert_each_once(world)
+
+
 def test_where_no_table_can_be_read_the_server_is_to_blame(refused, front):
     world = refused
     # Every question about rows; not the one which databases there are.
