@@ -8,7 +8,8 @@ struct AuditCommand: AsyncParsableCommand {
         abstract: "Proves that every event is a row or a dead letter, or names those that are not.",
         discussion: """
             Judges every record of the raw topic that can be read and is below the group's committed offset, and changes nothing. It may \
-            run beside the router. Exit status: 0 balanced, 2 not, 1 when a server could not be asked.
+            run beside the router. Exit status: 0 balanced; 2 not: something is missing, double, misplaced or lost, or a client's table could \
+            not be read; 1 when a server could not be asked.
 
             Examples:
               router audit

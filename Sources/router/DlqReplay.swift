@@ -8,7 +8,8 @@ struct DlqReplay: AsyncParsableCommand {
         commandName: "replay", abstract: "Judges dead letters again and delivers those that can be delivered now.",
         discussion: """
             Rows go in under the origins' coordinates; an origin that has a row is passed over, so a replay can be repeated and killed at \
-            will. What fails again stays a dead letter, and the exit status is 2. --dry-run says what would happen and changes nothing.
+            will. What fails again stays a dead letter, and the exit status is 2; so it is where one client's table cannot be read: its letters \
+            are left alone. --dry-run says what would happen and changes nothing.
 
             --jq puts every value through one jq program first. No output leaves the dead letter as it is; a value that is not JSON \
             comes as a string. jq keeps numbers as doubles: integers above 2^53 lose digits.
@@ -70,7 +71,7 @@ struct DlqReplay: AsyncParsableCommand {
             let result = try await replay.replay { Terminal.progress("replay: \($0)") }
             Terminal.progress("")
             if report.json { try Terminal.printJSON(result) } else { Self.print(result) }
-            if !dryRun, result.failed > 0 { throw ExitStatus.attention }
+            if result.needsPerson { throw ExitStatus.attention }
         }
     }
 

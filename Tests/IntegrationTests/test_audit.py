@@ -5,6 +5,7 @@ import re
 import pytest
 
 from generator import Sample
+from support.front import Front
 
 COUNT = 400
 
@@ -199,3 +200,36 @@ def test_a_client_without_its_table(settled):
     answer = settled.audit()
     assert answer.status in (1, 2), f"{answer}\n{answer.out}"
     assert client.client_id in answer.out + answer.err or client.database in answer.out + answer.err
+
+
+def test_a_client_whose_table_cannot_be_read_is_unknown(settled):
+    """The others are judged as ever; what may be in that table is neither missing nor delivered."""
+    first, second = settled.clients.values()
+    rows = settled.warehouse.all_rows(settled.raw)
+    theirs = [row for row in rows if row.database == first.database]
+    lost, unseen = next(row for row in rows if row.database == second.database), theirs[0]
+    delete(settled, lost)
+    delete(settled, unseen)
+    front = Front(settled.settings)
+    front.clear()
+    front.order("refuse", first.database, 1_000_000, on="select", code=74)
+    try:
+        answer = settled.audit()
+        text = settled.cli("audit")
+        others = settled.audit("--client", second.client_id)
+    finally:
+        front.clear()
+    assert answer.status == 2, f"{answer}\n{answer.out}"
+    (unknown,) = answer.json["unknown_clients"]
+    assert unknown["client_id"] == first.client_id and unknown["ch_database_name"] == first.database
+    assert "74" in unknown["error"]
+    totals = answer.json["totals"]
+    assert [(each["partition"], each["offset"]) for each in answer.json["missing"]] == [lost.place]
+    assert totals["unknown"] == len(theirs) and totals["delivered"] == len(rows) - len(theirs) - 1
+    assert text.status == 2 and first.client_id in text.out and "74" in text.out, text
+    assert max(map(len, text.out.splitlines())) <= 100, text.out
+    # The other one's audit does not wait for that table.
+    assert others.status == 2 and others.json["totals"]["missing"] == 1 and not others.json["unknown_clients"]
+    after = settled.audit()
+    assert {(each["partition"], each["offset"]) for each in after.json["missing"]} == {lost.place, unseen.place}
+    assert after.json["totals"]["unknown"] == 0 and not after.json["unknown_clients"]

@@ -114,6 +114,25 @@ def assert_audit_balances(world):
     return answer.json
 
 
+def assert_audit_names_losses(world, losses, is_noticed=True):
+    """`losses`: partition, first offset and one past the last. No audit balances with them, whoever's it is."""
+    answer = world.audit()
+    assert answer.status == 2, f"{answer}\n{answer.out}"
+    found = answer.json
+    assert found["balanced"] is False and found["totals"]["missing"] == 0
+    assert [(each["partition"], each["from"], each["to"]) for each in found["lost"]] == losses
+    assert all(each["count"] == each["to"] - each["from"] for each in found["lost"])
+    assert all((each.get("noticed_at") is not None) is is_noticed for each in found["lost"]), found["lost"]
+    assert found["totals"]["lost"] == sum(to - first for _, first, to in losses)
+    text = world.cli("audit")
+    assert text.status == 2 and "Balanced" not in text.out
+    for partition, first, to in losses:
+        assert f"{world.raw}/{partition} {first}-{to - 1}" in text.out, text.out
+    one = world.audit("--client", next(iter(world.clients)))
+    assert one.status == 2 and one.json["lost"] == found["lost"], one.out
+    return found
+
+
 def produce_rows(world, seed, count=COUNT):
     """Good events only, so that rows can be counted."""
     return world.produce_mix(seed, count, bad_share=0)
@@ -294,6 +313,7 @@ def test_retention_while_it_was_away_is_told_exactly(world, seed):
     produced = produce_rows(world, seed + 1)
     delete_records(world, 0, end + 40)
     assert show(world)[0]["lost"] == [{"from": end, "to": end + 40}]
+    assert_audit_names_losses(world, [(0, end, end + 40)], is_noticed=False)
     router = world.run(**DYNAMIC)
     world.await_caught_up(router)
     assert json.loads(router.get("/api/status")[1])["lost_to_retention"] == 40
@@ -305,8 +325,11 @@ def test_retention_while_it_was_away_is_told_exactly(world, seed):
     noted = until("the loss is noted", lambda: world.sql(
         "SELECT partition, first_offset, end_offset FROM retention_losses WHERE group_id = %s", world.group))
     assert noted == [(0, end, end + 40)]
-    audit = assert_audit_balances(world)
-    assert any(f"{end} to {end + 39}" in note and "retention" in note for note in audit["notes"]), audit["notes"]
+    assert_audit_names_losses(world, [(0, end, end + 40)])
+    assert router.terminate() == 0
+    status = world.cli("status", "--json")
+    assert status.status == 2 and status.json["lost_records"] == 40, "a loss is known without the router that met it"
+    assert any("40 records were gone" in each for each in status.json["problems"])
     assert [(each["from"], each["to"]) for each in show(world)[0]["lost"]] == [(end, end + 40)]
 
 
@@ -334,6 +357,9 @@ def test_retention_that_overtakes_a_running_router(world, seed):
     assert lost == {(0, end + 40 - back) for back in range(1, len(lost) + 1)}
     until("the loss is counted", lambda: json.loads(
         router.get("/api/status")[1])["lost_to_retention"] == len(lost), alive=router.must_live)
+    until("the loss is noted", lambda: world.sql(
+        "SELECT count(*) FROM retention_losses WHERE group_id = %s", world.group) == [(1,)])
+    assert_audit_names_losses(world, [(0, end + 40 - len(lost), end + 40)])
 
 
 def assert_new_log_delivered(world, old, new):

@@ -27,6 +27,49 @@ import Testing
         #expect(tally.byClient[0] == tally.total.withoutRows)
     }
 
+    /// A dead letter of the topic's former log, at the same offset, accounts for nothing; one whose record had no time may
+    /// be of either.
+    @Test func aDeadLetterOfAFormerLogIsNoAnswer() {
+        var window = OffsetWindow(0..<4)
+        for offset in 0..<4 as Range<Int64> {
+            window.addRecord(offset: offset, owner: .client(0), timeMilliseconds: offset == 3 ? nil : 100)
+        }
+        var index = DeadLetterIndex(judged: [0: 0..<4])
+        for (offset, reason, time) in [(0, 1, 7), (1, 1, 7), (1, 2, 100), (2, 3, nil), (3, 4, 7)]
+            as [(Int64, UInt8, Int64?)]
+        {
+            index.add(
+                .origin(
+                    DeadLetterOrigin(partition: 0, offset: offset, reason: reason, timestampMilliseconds: time)))
+        }
+        index.seal()
+        var tally = AuditTally(onlyClient: nil)
+        tally.add(window, partition: 0, deadLetters: index, databaseClients: [0])
+        #expect(tally.missing.listed.map(\.offset) == [0])
+        #expect(tally.byReason == [2: 1, 3: 1, 4: 1])
+    }
+
+    /// Of a client whose table cannot be read nobody knows what is missing; of the others it is known.
+    @Test func whatMayBeInATableThatCannotBeReadIsUnknown() {
+        var window = OffsetWindow(0..<5)
+        for (offset, owner) in [0, 0, 1, 1].enumerated() {
+            window.addRecord(offset: Int64(offset), owner: .client(owner))
+        }
+        window.addRecord(offset: 4, owner: .nobody)
+        window.addRow(offset: 2, database: 1, databaseClient: 1, rowClient: 1)
+        func tally(_ only: Int?) -> AuditTally {
+            var tally = AuditTally(onlyClient: only)
+            tally.add(
+                window, partition: 0, deadLetters: Self.letters([1]), databaseClients: [0, 1], unknownClients: [0])
+            return tally
+        }
+        let all = tally(nil)
+        #expect([all.total.unknown, all.total.deadLettered, all.total.delivered] == [1, 1, 1])
+        #expect(all.missing.listed.map(\.offset) == [3, 4])
+        #expect(all.byClient[0]?.unknown == 1 && all.byClient[1]?.unknown == 0)
+        #expect(tally(1).total.unknown == 0 && tally(1).missing.listed.map(\.offset) == [3])
+    }
+
     @Test func oneClientIsJudgedAlone() {
         var window = OffsetWindow(0..<4)
         window.addRecord(offset: 0, owner: .client(0))

@@ -70,6 +70,31 @@ import Testing
         #expect(DeadLetterOrigin.name(ofReason: DeadLetterOrigin.unknownReason) == "unknown")
     }
 
+    @Test func theRecordsOwnTimeIsReadWhereItIsOne() {
+        for (text, time) in [("1700000000123", 1_700_000_000_123), ("", nil), ("soon", nil)] as [(String, Int64?)] {
+            #expect(
+                Self.origin(Self.good + [("router.origin.timestamp", text)])
+                    == .origin(.init(partition: 3, offset: 42, reason: 4, timestampMilliseconds: time)))
+        }
+    }
+
+    /// Records of a topic's former log had the same offsets: each keeps its own dead letter, and a repeated one is one.
+    @Test func anIndexKeepsOneDeadLetterOfEachRecord() {
+        var index = DeadLetterIndex(judged: [0: 0..<20])
+        for (offset, reason, time) in [(5, 2, 70), (5, 1, 70), (5, 3, 9), (5, 3, nil), (6, 1, 9)]
+            as [(Int64, UInt8, Int64?)]
+        {
+            index.add(
+                .origin(.init(partition: 0, offset: offset, reason: reason, timestampMilliseconds: time)))
+        }
+        index.seal()
+        var found: [String] = []
+        index.forEach(0, in: 0..<20) {
+            found.append("\($0.offset) \($0.reason) \($0.timestampMilliseconds.map(String.init) ?? "-")")
+        }
+        #expect(found == ["5 3 -", "5 3 9", "5 1 70", "6 1 9"])
+    }
+
     @Test func anIndexJudgesWhatIsInItsRangesOnly() {
         var index = DeadLetterIndex(judged: [0: 10..<20, 1: 0..<0])
         for offset in [9, 10, 19, 20, 15, 15] as [Int64] {
@@ -81,10 +106,10 @@ import Testing
         index.add(.otherTopic)
         index.seal()
         var found: [Int64] = []
-        index.forEach(0, in: 0..<100) { offset, _ in found.append(offset) }
+        index.forEach(0, in: 0..<100) { found.append($0.offset) }
         #expect(found == [10, 15, 19])
         found = []
-        index.forEach(0, in: 11..<19) { offset, _ in found.append(offset) }
+        index.forEach(0, in: 11..<19) { found.append($0.offset) }
         #expect(found == [15])
         #expect(
             index.seen

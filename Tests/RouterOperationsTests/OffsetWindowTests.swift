@@ -87,11 +87,13 @@ import Testing
         #expect(window.misplacedCount == OffsetWindow.maxMisplaced + 1)
     }
 
-    @Test func whereTimesAreComparedARowOfAFormerLogIsNone() {
-        for compares in [false, true] {
-            var window = OffsetWindow(0..<4, comparesTimes: compares)
+    /// A topic that was made anew: rows of its former log lie at the same offsets.
+    @Test func aRowOfAFormerLogIsNone() {
+        for hasTimes in [false, true] {
+            var window = OffsetWindow(0..<4)
             for offset in 0..<3 as Range<Int64> {
-                window.addRecord(offset: offset, owner: .client(0), timeMilliseconds: offset == 2 ? nil : 100 + offset)
+                window.addRecord(
+                    offset: offset, owner: .client(0), timeMilliseconds: hasTimes && offset < 2 ? 100 + offset : nil)
             }
             // Its own row and an older one; only an older one, in another client's database; a record without a time.
             for (offset, time, database) in [(0, 100, 0), (0, 7, 0), (1, 7, 5), (2, 7, 0)] as [(Int64, Int64, Int)] {
@@ -101,9 +103,10 @@ import Testing
             }
             let verdicts = Self.verdicts(window)
             #expect(verdicts.map(\.isDelivered) == [true, false, true])
-            #expect(verdicts.map(\.isDoubled) == [!compares, false, false])
-            #expect(window.rowsOfFormerLog == (compares ? 2 : 0))
-            #expect(window.misplacedCount == (compares ? 0 : 1))
+            #expect(verdicts.map(\.isDoubled) == [!hasTimes, false, false])
+            #expect(verdicts.map(\.timeMilliseconds) == (hasTimes ? [100, 101, nil] : [nil, nil, nil]))
+            #expect(window.rowsOfFormerLog == (hasTimes ? 2 : 0))
+            #expect(window.misplacedCount == (hasTimes ? 0 : 1))
         }
     }
 }

@@ -42,7 +42,7 @@ struct AuditDatabases: Sendable {
                 SELECT source_partition, count(), min(source_offset), max(source_offset) FROM \(table(database)) \
                 WHERE source_topic = {topic:String} GROUP BY source_partition ORDER BY source_partition \
                 FORMAT RowBinary
-                """, [("topic", topic)]))
+                """, [("topic", topic)], attempts: UnreadableDatabases.attempts))
         var extents: [RowExtent] = []
         while !reader.isAtEnd {
             extents.append(
@@ -63,38 +63,36 @@ struct AuditDatabases: Sendable {
                 SELECT countIf(source_offset < {lo:Int64}), countIf(source_offset >= {hi:Int64}) \
                 FROM \(table(database)) WHERE source_topic = {topic:String} AND source_partition = {p:Int32} \
                 FORMAT RowBinary
-                """, parameters(partition, range)))
+                """, parameters(partition, range), attempts: UnreadableDatabases.attempts))
         return (Int(clamping: try reader.readUInt64()), Int(clamping: try reader.readUInt64()))
     }
 
     /// Calls `body` for each row of the partition with an offset in the range, in no order.
     ///
-    /// - Parameter withTimes: `received_at` is asked for too, in milliseconds; 8 bytes more a row.
-    ///
     /// A range that holds more rows than an answer may have bytes for is asked for in halves.
     func rows(
-        _ database: String, _ partition: Int32, _ range: Range<Int64>, withTimes: Bool = false,
-        _ body: (_ offset: Int64, _ client: ClientID, _ timeMilliseconds: Int64?) -> Void
+        _ database: String, _ partition: Int32, _ range: Range<Int64>,
+        _ body: (_ offset: Int64, _ client: ClientID, _ timeMilliseconds: Int64) -> Void
     ) async throws {
         guard !range.isEmpty else { return }
         let answer: [UInt8]
         do {
             answer = try await warehouse.ask(
                 """
-                SELECT source_offset, client_id\(withTimes ? ", toUnixTimestamp64Milli(received_at)" : "") FROM \(table(database)) WHERE source_topic = {topic:String} \
-                AND source_partition = {p:Int32} AND source_offset >= {lo:Int64} AND source_offset < {hi:Int64} \
+                SELECT source_offset, client_id, toUnixTimestamp64Milli(received_at) FROM \(table(database)) \
+                WHERE source_topic = {topic:String} AND source_partition = {p:Int32} AND source_offset >= {lo:Int64} AND source_offset < {hi:Int64} \
                 FORMAT RowBinary
-                """, parameters(partition, range))
+                """, parameters(partition, range), attempts: UnreadableDatabases.attempts)
         } catch let fault as ClickHouseTransportFault where fault.kind == .responseTooLarge && range.count > 1 {
             let middle = range.lowerBound + Int64(range.count / 2)
-            try await rows(database, partition, range.lowerBound..<middle, withTimes: withTimes, body)
-            return try await rows(database, partition, middle..<range.upperBound, withTimes: withTimes, body)
+            try await rows(database, partition, range.lowerBound..<middle, body)
+            return try await rows(database, partition, middle..<range.upperBound, body)
         }
         var reader = RowBinaryReader(answer)
         while !reader.isAtEnd {
             let offset = try reader.readInt64()
             let (high, low) = try reader.readUUID()
-            body(offset, ClientID(high: high, low: low), withTimes ? try reader.readInt64() : nil)
+            body(offset, ClientID(high: high, low: low), try reader.readInt64())
         }
     }
 

@@ -15,6 +15,8 @@ struct AuditKafka {
         var high: Int64
         /// nil when the group has committed nothing here.
         var committed: Int64?
+        /// Removed by retention, and not known to be delivered: what the next router will find.
+        var lost: [Range<Int64>] = []
 
         /// What is judged: readable and below the committed offset.
         var judged: Range<Int64> {
@@ -58,10 +60,24 @@ struct AuditKafka {
         for answer in committed {
             if let error = answer.error { throw error }
             let (low, high) = try queries.watermarks(answer.partition, timeoutMilliseconds: Self.timeoutMilliseconds)
-            partitions.append(
-                Partition(id: answer.partition.partition, low: low, high: high, committed: answer.offset))
+            var one = Partition(id: answer.partition.partition, low: low, high: high, committed: answer.offset)
+            if let committed = answer.offset {
+                one.lost = Self.lost(committed, answer.metadata, low: low, high: high)
+            }
+            partitions.append(one)
         }
         return partitions.sorted { $0.id < $1.id }
+    }
+
+    private static func lost(_ committed: Int64, _ metadata: String?, low: Int64, high: Int64) -> [Range<Int64>] {
+        switch StartDecision.decide(committed: (committed, metadata), progressOffset: nil, low: low, high: high) {
+        case .earliest, .resume: return []
+        case .resumeAfterLoss(_, let lost), .takeOver(_, let lost): return lost
+        case .stop:
+            // Which of them were delivered cannot be told from such a state: rather too many than silent. Past the log's
+            // end the offset is one of a former log.
+            return committed < low ? [committed..<low] : []
+        }
     }
 
     /// By raw partition the offset below which no router is at anything any more; 0 where nothing is committed.

@@ -6,15 +6,16 @@ extension AuditReport {
     public var partitionTable: TextTable {
         var table = TextTable(
             [.init("PARTITION", .right)]
-                + ["LOW", "COMMITTED", "HIGH", "READABLE", "ROWS", "DEAD", "MISSING", "DOUBLE", "MISPLACED"].map {
-                    .init($0, .right)
-                })
+                + ["LOW", "COMMITTED", "HIGH", "READABLE", "ROWS", "DEAD", "MISSING", "DOUBLE", "MISPLACED", "LOST"].map
+            {
+                .init($0, .right)
+            })
         for one in partitions {
             table.add(
                 [
                     "\(one.partition)", "\(one.low)", one.committed.map { "\($0)" } ?? "-", "\(one.high)",
                     "\(one.readable)", "\(one.rows)", "\(one.deadLettered)", "\(one.missing)", "\(one.duplicated)",
-                    "\(one.misplaced)",
+                    "\(one.misplaced)", "\(one.lost)",
                 ])
         }
         return table
@@ -55,7 +56,29 @@ extension AuditReport {
             }
             if totals.misplaced > Self.maxShownRuns { lines.append("  …") }
         }
+        return lines + losses + unknown
+    }
+
+    private var losses: [String] {
+        guard totals.lost > 0 else { return [] }
+        var lines = ["\(totals.lost.grouped) offsets lost: their records were gone before they were delivered:"]
+        for one in lost.prefix(Self.maxShownRuns) {
+            let range = one.count == 1 ? "\(one.from)" : "\(one.from)-\(one.to - 1)"
+            lines.append(
+                "  \(one.topic)/\(one.partition) \(range), \(one.count.grouped) offsets, "
+                    + (one.noticedAt.map { "noticed \($0)" } ?? "not noticed by a router yet"))
+        }
+        if lost.count > Self.maxShownRuns { lines.append("  …") }
         return lines
+    }
+
+    private var unknown: [String] {
+        guard !unknownClients.isEmpty else { return [] }
+        let head = "\(totals.unknown.grouped) offsets unknown, of clients whose table cannot be read:"
+        let shown = unknownClients.prefix(Self.maxShownRuns).flatMap {
+            TextWrap.lines(TextTable.oneLine($0.line), first: "  ", indent: 4)
+        }
+        return [head] + shown + (unknownClients.count > Self.maxShownRuns ? ["  …"] : [])
     }
 
     private func runs(_ what: String, _ runs: [OffsetList.Run], _ total: Int) -> [String] {
@@ -75,7 +98,10 @@ extension AuditReport {
         add(totals.erased, "rows were erased at a user's wish; they were counted before")
         add(totals.expired, "events are older than their client's table keeps rows; they have expired")
         add(Int(clamping: totals.beyondRetention), "offsets are beyond retention and cannot be judged")
-        add(totals.rowsOfFormerLog, "rows are of the log that the topic had before it was made anew: not judged")
+        add(
+            totals.rowsOfFormerLog,
+            "rows have another time than the record at their offset, so they are of the log that the topic had before it "
+                + "was made anew: not judged")
         add(totals.rowsWithoutRecord, "rows are of records that Kafka no longer has (compaction)")
         add(unjudged.rowsInFlight, "rows are at or past the committed offset: not judged")
         add(unjudged.deadLettersInFlight, "dead letters are at or past the committed offset: not judged")
@@ -92,9 +118,13 @@ extension AuditReport {
         let parts =
             "\(totals.delivered.grouped) delivered, \(totals.deadLettered.grouped) dead letters" + discarded + accepted
             + (removed > 0 ? ", \(removed.grouped) removed on purpose" : "")
-        return balanced
-            ? "Balanced: \(judged): \(parts), none missing, none twice, none misplaced."
-            : "NOT balanced: \(judged): \(parts), \(totals.missing.grouped) missing, \(totals.duplicated.grouped) twice, "
-                + "\(totals.misplaced.grouped) misplaced."
+        if balanced { return "Balanced: \(judged): \(parts), none missing, none twice, none misplaced, none lost." }
+        var faults =
+            "\(totals.missing.grouped) missing, \(totals.duplicated.grouped) twice, \(totals.misplaced.grouped) misplaced"
+        if totals.lost > 0 { faults += ", \(totals.lost.grouped) lost" }
+        if !unknownClients.isEmpty {
+            faults += ", \(totals.unknown.grouped) unknown (\(unknownClients.count.grouped) tables cannot be read)"
+        }
+        return "NOT balanced: \(judged): \(parts), \(faults)."
     }
 }

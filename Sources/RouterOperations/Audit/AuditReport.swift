@@ -17,6 +17,9 @@ public struct AuditReport: Encodable, Sendable {
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
+        public var unknown = 0
+        /// Gone before they were delivered; not among the readable.
+        public var lost = 0
         /// Rows that were there and were removed on purpose: with their client's database, at a user's wish, by age.
         public var dropped = 0
         public var erased = 0
@@ -24,8 +27,24 @@ public struct AuditReport: Encodable, Sendable {
 
         enum CodingKeys: String, CodingKey {
             case partition, low, committed, high, readable, rows, delivered, discarded, missing, duplicated, misplaced
-            case dropped, erased, expired
+            case unknown, lost, dropped, erased, expired
             case deadLettered = "dead_lettered"
+        }
+    }
+
+    public struct Loss: Encodable, Sendable {
+        public var topic: String
+        public var partition: Int32
+        /// The first, and one past the last.
+        public var from: Int64
+        public var to: Int64
+        public var count: Int
+        /// RFC 3339; nil where no router has noticed it yet.
+        public var noticedAt: String?
+
+        enum CodingKeys: String, CodingKey {
+            case topic, partition, from, to, count
+            case noticedAt = "noticed_at"
         }
     }
 
@@ -52,6 +71,10 @@ public struct AuditReport: Encodable, Sendable {
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
+        /// Their client's table cannot be read, and they have no dead letter.
+        public var unknown = 0
+        /// Gone before they were delivered; not among the readable.
+        public var lost = 0
         /// Delivered, and a dead letter besides: a row wins.
         public var deliveredAndDeadLettered = 0
         /// Offsets below the log's start.
@@ -67,7 +90,7 @@ public struct AuditReport: Encodable, Sendable {
         public var expired = 0
 
         enum CodingKeys: String, CodingKey {
-            case readable, delivered, discarded, missing, duplicated, misplaced, accepted
+            case readable, delivered, discarded, missing, duplicated, misplaced, unknown, lost, accepted
             case rowsOfFormerLog = "rows_of_former_log"
             case dropped, erased, expired
             case deadLettered = "dead_lettered"
@@ -90,6 +113,7 @@ public struct AuditReport: Encodable, Sendable {
         public var missing = 0
         public var duplicated = 0
         public var misplaced = 0
+        public var unknown = 0
         public var dropped = 0
         public var erased = 0
         public var expired = 0
@@ -99,7 +123,7 @@ public struct AuditReport: Encodable, Sendable {
             case clientName = "client_name"
             case databaseName = "ch_database_name"
             case status, readable, delivered, discarded, missing, duplicated, misplaced
-            case dropped, erased, expired
+            case unknown, dropped, erased, expired
             case deadLettered = "dead_lettered"
         }
     }
@@ -130,7 +154,7 @@ public struct AuditReport: Encodable, Sendable {
         }
     }
 
-    /// True when every offset is accounted for, none twice, none in a wrong database.
+    /// True when every offset is accounted for, none twice, none in a wrong database, none lost, and every table was read.
     public var balanced: Bool
     public var topic: String
     public var deadLetterTopic: String
@@ -146,6 +170,10 @@ public struct AuditReport: Encodable, Sendable {
     public var missing: [Offset] = []
     public var duplicated: [Offset] = []
     public var misplaced: [Offset] = []
+    /// What was gone before it was delivered. Whose it was nobody knows, so every client's audit has it.
+    public var lost: [Loss] = []
+    /// Clients among the judged whose table could not be read.
+    public var unknownClients: [UnknownClient] = []
     /// What a person should know besides.
     public var notes: [String] = []
     public var seconds: Double = 0
@@ -156,7 +184,8 @@ public struct AuditReport: Encodable, Sendable {
 
     enum CodingKeys: String, CodingKey {
         case balanced, topic, group, client, partitions, totals, unjudged, clients, missing, duplicated, misplaced
-        case notes, seconds
+        case lost, notes, seconds
+        case unknownClients = "unknown_clients"
         case deadLetterTopic = "dead_letter_topic"
         case deadLetteredByReason = "dead_lettered_by_reason"
     }

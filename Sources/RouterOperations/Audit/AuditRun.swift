@@ -20,16 +20,14 @@ struct AuditRun {
     }
 
     private let settings: Settings
-    private let decided: Decided
-    /// Partitions that went on by a person's word: their topic may have been made anew, and then rows of its former log
-    /// have the same coordinates.
-    private let mayHaveFormerLog: Set<Int32>
+    private let losses: [AuditLoss]
     private let clients: [ClientRecord]
     private let numbers: [ClientID: Int]
     private let partitions: [AuditKafka.Partition]
     private let deadLetters: DeadLetterIndex
     private let source: AuditDatabases
     private let mended: MendedOrigins
+    private let unreadable: UnreadableDatabases
     private var databases: [Database] = []
     private var tally: AuditTally
     private var unjudged = AuditReport.Unjudged()
@@ -38,7 +36,7 @@ struct AuditRun {
     init(
         settings: Settings, clients: [ClientRecord], onlyClient: Int?, partitions: [AuditKafka.Partition],
         deadLetters: DeadLetterIndex, databases: AuditDatabases, decided: Decided, discards: DeadLetterDiscards,
-        mended: MendedOrigins
+        mended: MendedOrigins, unreadable: UnreadableDatabases
     ) {
         self.settings = settings
         self.clients = clients
@@ -46,11 +44,11 @@ struct AuditRun {
         self.deadLetters = deadLetters
         source = databases
         self.mended = mended
+        self.unreadable = unreadable
         numbers = Dictionary(clients.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { $1 })
         tally = AuditTally(onlyClient: onlyClient, skips: AcceptedSkip.all(decided.acceptances), discards: discards)
-        self.decided = decided
-        mayHaveFormerLog = Set(
-            decided.acceptances.filter { $0.takenAtMilliseconds != nil }.map(\.acceptance.partition))
+        losses = AuditLoss.all(
+            noted: decided.losses, found: partitions.flatMap { one in one.lost.map { (one.id, $0) } })
     }
 
     // MARK: Rows
@@ -70,14 +68,20 @@ struct AuditRun {
                 }
                 continue
             }
-            let extents = try await source.extents(database.name)
-            if extents.isEmpty { continue }
-            if client == nil {
-                notes.append("the database \(database.name) holds rows of this topic and is no client's in Postgres")
+            do {
+                let extents = try await source.extents(database.name)
+                if extents.isEmpty { continue }
+                if client == nil {
+                    notes.append(
+                        "the database \(database.name) holds rows of this topic and is no client's in Postgres")
+                }
+                try await countOutside(database.name, extents)
+                databases.append(Database(name: database.name, client: client, extents: extents))
+            } catch {
+                try await unreadable.note(database.name, error)
             }
-            try await countOutside(database.name, extents)
-            databases.append(Database(name: database.name, client: client, extents: extents))
         }
+        try unreadable.checkSomeAnswer(of: all.count(where: \.isReadable))
         let names = Set(all.map(\.name))
         for client in clients where client.status == .active && !names.contains(client.databaseName) {
             notes.append(
@@ -110,7 +114,7 @@ struct AuditRun {
             while lo < partition.judged.upperBound {
                 let hi = min(lo + OffsetWindow.maxOffsets, partition.judged.upperBound)
                 progress("judging \(settings.kafka.rawTopic)/\(partition.id), offsets from \(lo.grouped)")
-                var window = OffsetWindow(lo..<hi, comparesTimes: mayHaveFormerLog.contains(partition.id))
+                var window = OffsetWindow(lo..<hi)
                 let place = TopicPartition(topic: settings.kafka.rawTopic, partition: partition.id)
                 try scan.read(place, lo..<hi) {
                     let client = mended.client(partition.id, $0.offset).flatMap { numbers[$0] }
@@ -124,33 +128,60 @@ struct AuditRun {
                 try removals.add(to: &window, place, numbers)
                 tally.add(
                     window, partition: partition.id, deadLetters: deadLetters,
-                    databaseClients: databases.map(\.client))
+                    databaseClients: databases.map(\.client), unknownClients: unknownNumbers)
                 lo = hi
             }
         }
     }
 
     private func addRows(to window: inout OffsetWindow, _ partition: Int32) async throws {
-        for (number, database) in databases.enumerated() {
-            guard let extent = database.extents.first(where: { $0.partition == partition }) else { continue }
-            // What the table has beyond the window need not be asked for.
-            let lo = max(window.range.lowerBound, extent.lowest)
-            let hi = min(window.range.upperBound, extent.highest == .max ? .max : extent.highest + 1)
-            guard lo < hi else { continue }
-            try await source.rows(database.name, partition, lo..<hi, withTimes: window.comparesTimes) {
-                offset, client, time in
-                window.addRow(
-                    offset: offset, database: number, databaseClient: database.client, rowClient: numbers[client],
-                    timeMilliseconds: time)
+        for (number, database) in databases.enumerated() where unreadable.error(database.name) == nil {
+            do {
+                try await addRows(of: database, number, to: &window, partition)
+            } catch {
+                try await unreadable.note(database.name, error)
             }
         }
+    }
+
+    private func addRows(
+        of database: Database, _ number: Int, to window: inout OffsetWindow, _ partition: Int32
+    ) async throws {
+        guard let extent = database.extents.first(where: { $0.partition == partition }) else { return }
+        // What the table has beyond the window need not be asked for.
+        let lo = max(window.range.lowerBound, extent.lowest)
+        let hi = min(window.range.upperBound, extent.highest == .max ? .max : extent.highest + 1)
+        guard lo < hi else { return }
+        try await source.rows(database.name, partition, lo..<hi) { offset, client, time in
+            window.addRow(
+                offset: offset, database: number, databaseClient: database.client, rowClient: numbers[client],
+                timeMilliseconds: time)
+        }
+    }
+
+    /// Clients whose table cannot be read, by their numbers.
+    private var unknownNumbers: Set<Int> {
+        let names = unreadable.names
+        guard !names.isEmpty else { return [] }
+        return Set(clients.indices.filter { names.contains(clients[$0].databaseName) })
+    }
+
+    /// Those that the verdict is about: an audit of one client does not wait for the table of another.
+    private var judgedUnknown: (judged: [UnknownClient], others: [UnknownClient]) {
+        let all = unreadable.clients(clients)
+        guard let only = tally.onlyClient else { return (all, []) }
+        let id = clients[only].id.description
+        return (all.filter { $0.clientID == id }, all.filter { $0.clientID != id })
     }
 
     // MARK: The report
 
     func report(took: Duration) -> AuditReport {
         let total = tally.total
-        let isBalanced = total.missing == 0 && total.duplicated == 0 && tally.misplaced.total == 0
+        let unknown = judgedUnknown
+        let isBalanced =
+            total.missing == 0 && total.duplicated == 0 && tally.misplaced.total == 0 && losses.isEmpty
+            && unknown.judged.isEmpty
         var report = AuditReport(
             balanced: isBalanced, topic: settings.kafka.rawTopic, deadLetterTopic: settings.kafka.deadLetterTopic,
             group: settings.kafka.groupID, client: tally.onlyClient.map { clients[$0].id.description })
@@ -158,7 +189,8 @@ struct AuditRun {
         report.totals = AuditReport.Totals(
             readable: total.readable, delivered: total.delivered, deadLettered: total.deadLettered,
             discarded: total.discarded, missing: total.missing, duplicated: total.duplicated,
-            misplaced: tally.misplaced.total,
+            misplaced: tally.misplaced.total, unknown: total.unknown,
+            lost: losses.reduce(0) { $0 + $1.offsets.count },
             deliveredAndDeadLettered: total.deliveredAndDeadLettered,
             beyondRetention: partitions.reduce(0) { $0 + $1.low }, accepted: total.accepted,
             rowsOfFormerLog: total.rowsOfFormerLog, rowsWithoutRecord: total.rowsWithoutRecord,
@@ -172,7 +204,9 @@ struct AuditRun {
         report.misplaced = tally.misplaced.listed.map(offset)
         report.missingRuns = tally.missing.runs
         report.duplicatedRuns = tally.duplicated.runs
-        report.notes = notes + partitions.compactMap(note) + decidedNotes
+        report.lost = losses.map { $0.document(topic: settings.kafka.rawTopic) }
+        report.unknownClients = unknown.judged
+        report.notes = notes + partitions.compactMap(note) + acceptedNotes + unknown.others.map(\.line)
         report.seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
         return report
     }
@@ -194,8 +228,9 @@ struct AuditRun {
             rows: counts.rows, delivered: counts.delivered, deadLettered: counts.deadLettered,
             discarded: counts.discarded,
             missing: counts.missing,
-            duplicated: counts.duplicated, misplaced: counts.misplaced, dropped: counts.dropped,
-            erased: counts.erased, expired: counts.expired)
+            duplicated: counts.duplicated, misplaced: counts.misplaced, unknown: counts.unknown,
+            lost: losses.reduce(0) { $0 + ($1.partition == one.id ? $1.offsets.count : 0) },
+            dropped: counts.dropped, erased: counts.erased, expired: counts.expired)
     }
 
     private func client(_ number: Int) -> AuditReport.Client? {
@@ -208,8 +243,8 @@ struct AuditRun {
             clientID: client.id.description, clientName: client.name, databaseName: client.databaseName,
             status: client.status.rawValue, readable: counts.readable, delivered: counts.delivered,
             deadLettered: counts.deadLettered, discarded: counts.discarded, missing: counts.missing,
-            duplicated: counts.duplicated, misplaced: counts.misplaced, dropped: counts.dropped,
-            erased: counts.erased, expired: counts.expired)
+            duplicated: counts.duplicated, misplaced: counts.misplaced, unknown: counts.unknown,
+            dropped: counts.dropped, erased: counts.erased, expired: counts.expired)
     }
 
     private func offset(_ entry: OffsetList.Entry) -> AuditReport.Offset {
@@ -220,14 +255,10 @@ struct AuditRun {
             database: entry.database.map { databases[$0].name })
     }
 
-    private var decidedNotes: [String] {
+    private var acceptedNotes: [String] {
         let skips = tally.skips.values.joined().filter { $0.count > 0 }
             .sorted { ($0.partition, $0.offsets.lowerBound) < ($1.partition, $1.offsets.lowerBound) }
-        let losses = decided.losses.map { loss in
-            "\(settings.kafka.rawTopic)/\(loss.partition): the \(loss.offsets.count.grouped) offsets \(loss.offsets.lowerBound) to "
-                + "\(loss.offsets.upperBound - 1) were removed by retention before they were delivered"
-        }
-        return skips.map { $0.note(topic: settings.kafka.rawTopic) } + losses
+        return skips.map { $0.note(topic: settings.kafka.rawTopic) }
     }
 
     private func note(_ one: AuditKafka.Partition) -> String? {
@@ -239,10 +270,6 @@ struct AuditRun {
         if committed > one.high {
             return "\(place): the committed offset \(committed) is past the log's end \(one.high): the topic was made "
                 + "anew or cut"
-        }
-        if committed < one.low {
-            return "\(place): the \(one.low - committed) offsets from \(committed) to \(one.low - 1) were removed by "
-                + "retention before they were routed"
         }
         return nil
     }

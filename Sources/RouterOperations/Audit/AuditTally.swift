@@ -1,3 +1,5 @@
+import RouterCore
+
 /// Adds windows up to the numbers and lists of a report.
 struct AuditTally: Sendable {
     struct Counts: Sendable, Equatable {
@@ -8,6 +10,8 @@ struct AuditTally: Sendable {
         /// Dead letters that an operator gave up; not among the ones above.
         var discarded = 0
         var missing = 0
+        /// Without a row that can be seen, as their client's table cannot be read, and without a dead letter.
+        var unknown = 0
         /// Neither a row nor a dead letter, and a person has accepted that.
         var accepted = 0
         var duplicated = 0
@@ -40,21 +44,32 @@ struct AuditTally: Sendable {
         self.skips = Dictionary(grouping: skips, by: \.partition)
     }
 
-    /// - Parameter databaseClients: whose each database is, by its number.
+    /// - Parameters:
+    ///   - databaseClients: whose each database is, by its number.
+    ///   - unknownClients: those whose table cannot be read.
     mutating func add(
-        _ window: OffsetWindow, partition: Int32, deadLetters: DeadLetterIndex, databaseClients: [Int?]
+        _ window: OffsetWindow, partition: Int32, deadLetters: DeadLetterIndex, databaseClients: [Int?],
+        unknownClients: Set<Int> = []
     ) {
         var counts = Counts()
         counts.rows = window.rowCount
         counts.rowsWithoutRecord = window.rowsWithoutRecord
         counts.rowsOfFormerLog = window.rowsOfFormerLog
-        var letters: [(offset: Int64, reason: UInt8)] = []
-        deadLetters.forEach(partition, in: window.range) { letters.append(($0, $1)) }
+        var letters: [DeadLetterIndex.Letter] = []
+        deadLetters.forEach(partition, in: window.range) { letters.append($0) }
         var next = 0
         window.forEachVerdict { verdict in
             while next < letters.count, letters[next].offset < verdict.offset { next += 1 }
-            let isDead = next < letters.count && letters[next].offset == verdict.offset
-            take(verdict, partition, deadReason: isDead ? letters[next].reason : nil, &counts)
+            var own: DeadLetterIndex.Letter?
+            while next < letters.count, letters[next].offset == verdict.offset {
+                let letter = letters[next]
+                next += 1
+                let isOwn = PartitionOrigin.mayBeSame(letter.timestampMilliseconds, verdict.timeMilliseconds)
+                if isOwn, own == nil { own = letter }
+            }
+            var isUnknown = false
+            if case .client(let number) = verdict.owner { isUnknown = unknownClients.contains(number) }
+            take(verdict, partition, deadReason: own?.reason, isUnknown: isUnknown, &counts)
         }
         for row in window.misplaced {
             let isJudged = isJudged(row.owner) || onlyClient.map { databaseClients[row.database] == $0 } ?? true
@@ -76,7 +91,8 @@ struct AuditTally: Sendable {
     }
 
     private mutating func take(
-        _ verdict: OffsetWindow.Verdict, _ partition: Int32, deadReason: UInt8?, _ counts: inout Counts
+        _ verdict: OffsetWindow.Verdict, _ partition: Int32, deadReason: UInt8?, isUnknown: Bool,
+        _ counts: inout Counts
     ) {
         // A row twice at an offset without a record is a fault too, though whose is not known.
         guard isJudged(verdict.owner) || verdict.owner == nil else { return }
@@ -87,31 +103,41 @@ struct AuditTally: Sendable {
         }
         if verdict.owner != nil {
             own.readable = 1
-            if verdict.isDelivered {
-                own.delivered = 1
-                // A row wins: a verdict that changed, a circuit that opened, a dead letter sent twice.
-                if deadReason != nil { own.deliveredAndDeadLettered = 1 }
-            } else if verdict.absence == .dropped {
-                // A row wins, also one that is gone: it was there when it was counted.
-                own.dropped = 1
-            } else if verdict.absence == .erased {
-                own.erased = 1
-            } else if discards.contains(partition, verdict.offset) {
-                own.discarded = 1
-            } else if let deadReason {
-                own.deadLettered = 1
-                byReason[deadReason, default: 0] += 1
-            } else if verdict.absence == .expired {
-                own.expired = 1
-            } else if isAccepted(partition, verdict.offset) {
-                own.accepted = 1
-            } else {
-                own.missing = 1
-                missing.add(OffsetList.Entry(partition: partition, offset: verdict.offset, owner: verdict.owner))
-            }
+            account(verdict, partition, deadReason, isUnknown, &own)
         }
         counts.add(own)
         if case .client(let number) = verdict.owner { byClient[number, default: Counts()].add(own) }
+    }
+
+    /// What became of an offset that has a record: the first that holds.
+    private mutating func account(
+        _ verdict: OffsetWindow.Verdict, _ partition: Int32, _ deadReason: UInt8?, _ isUnknown: Bool,
+        _ own: inout Counts
+    ) {
+        if verdict.isDelivered {
+            own.delivered = 1
+            // A row wins: a verdict that changed, a circuit that opened, a dead letter sent twice.
+            if deadReason != nil { own.deliveredAndDeadLettered = 1 }
+        } else if verdict.absence == .dropped {
+            // A row wins, also one that is gone: it was there when it was counted.
+            own.dropped = 1
+        } else if verdict.absence == .erased {
+            own.erased = 1
+        } else if discards.contains(partition, verdict.offset) {
+            own.discarded = 1
+        } else if let deadReason {
+            own.deadLettered = 1
+            byReason[deadReason, default: 0] += 1
+        } else if verdict.absence == .expired {
+            own.expired = 1
+        } else if isAccepted(partition, verdict.offset) {
+            own.accepted = 1
+        } else if isUnknown {
+            own.unknown = 1
+        } else {
+            own.missing = 1
+            missing.add(OffsetList.Entry(partition: partition, offset: verdict.offset, owner: verdict.owner))
+        }
     }
 
     private mutating func isAccepted(_ partition: Int32, _ offset: Int64) -> Bool {
@@ -138,6 +164,7 @@ extension AuditTally.Counts {
         deadLettered += other.deadLettered
         discarded += other.discarded
         missing += other.missing
+        unknown += other.unknown
         accepted += other.accepted
         duplicated += other.duplicated
         misplaced += other.misplaced

@@ -50,7 +50,8 @@ public struct Auditor {
 
         var run = AuditRun(
             settings: settings, clients: clients, onlyClient: onlyClient, partitions: partitions,
-            deadLetters: deadLetters, databases: databases, decided: decided, discards: discards, mended: mended)
+            deadLetters: deadLetters, databases: databases, decided: decided, discards: discards, mended: mended,
+            unreadable: UnreadableDatabases(warehouse: warehouse))
         progress("looking at the databases")
         try await run.findRows()
         let removals = try AuditRemovals(postgres)

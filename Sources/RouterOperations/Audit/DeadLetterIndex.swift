@@ -1,4 +1,5 @@
-/// Which judged offsets have a dead letter, and of which reason: eight bytes a dead letter, whatever the log's size.
+/// Which judged offsets have a dead letter, of which reason, and when their records were made: 16 bytes a dead letter,
+/// whatever the log's size.
 struct DeadLetterIndex: Sendable {
     /// What was seen and is not judged.
     struct Seen: Sendable, Equatable {
@@ -11,11 +12,32 @@ struct DeadLetterIndex: Sendable {
         var beyondRetention = 0
     }
 
+    /// One dead letter of a partition.
+    struct Letter: Sendable {
+        /// offset << 8 | reason.
+        fileprivate let word: UInt64
+        private let time: Int64
+        private static let noTime = Int64.min
+
+        fileprivate init(_ origin: DeadLetterOrigin) {
+            word = UInt64(origin.offset) << 8 | UInt64(origin.reason)
+            time = origin.timestampMilliseconds ?? Self.noTime
+        }
+
+        var offset: Int64 { Int64(word >> 8) }
+        var reason: UInt8 { UInt8(truncatingIfNeeded: word) }
+        var timestampMilliseconds: Int64? { time == Self.noTime ? nil : time }
+
+        fileprivate static func isBefore(_ one: Letter, _ other: Letter) -> Bool {
+            (one.offset, one.time, one.reason) < (other.offset, other.time, other.reason)
+        }
+    }
+
     private(set) var seen = Seen()
     /// By partition: which offsets are judged.
     private let judged: [Int32: Range<Int64>]
-    /// By partition: offset << 8 | reason. Sorted and without repetitions once `seal` was called.
-    private var letters: [Int32: [UInt64]] = [:]
+    /// By partition. Sorted and without repetitions once `seal` was called.
+    private var letters: [Int32: [Letter]] = [:]
 
     init(judged: [Int32: Range<Int64>]) { self.judged = judged }
 
@@ -32,42 +54,48 @@ struct DeadLetterIndex: Sendable {
             } else if origin.offset < range.lowerBound {
                 seen.beyondRetention += 1
             } else {
-                letters[origin.partition, default: []].append(UInt64(origin.offset) << 8 | UInt64(origin.reason))
+                letters[origin.partition, default: []].append(Letter(origin))
             }
         }
     }
 
-    /// Of several dead letters of one offset (a redo sends them again) one stays.
+    /// Of several dead letters of one record (a redo sends them again) one stays. Where the topic was made anew, records of
+    /// its former log had the same offsets at another time: theirs stay beside it.
     mutating func seal() {
         for partition in letters.keys {
-            letters[partition]?.sort()
-            guard let all = letters[partition] else { continue }
-            var kept: [UInt64] = []
+            guard var all = letters.removeValue(forKey: partition) else { continue }
+            all.sort(by: Letter.isBefore)
+            var kept: [Letter] = []
             kept.reserveCapacity(all.count)
-            for letter in all where kept.last.map({ $0 >> 8 != letter >> 8 }) ?? true { kept.append(letter) }
+            for letter in all {
+                if let last = kept.last, last.offset == letter.offset,
+                    last.timestampMilliseconds == letter.timestampMilliseconds
+                {
+                    continue
+                }
+                kept.append(letter)
+            }
             letters[partition] = kept
         }
     }
 
     /// Calls `body` for each dead letter of the partition with an offset in the range, in the order of offsets.
-    func forEach(_ partition: Int32, in range: Range<Int64>, _ body: (_ offset: Int64, _ reason: UInt8) -> Void) {
+    func forEach(_ partition: Int32, in range: Range<Int64>, _ body: (Letter) -> Void) {
         guard let all = letters[partition] else { return }
         var index = Self.lowerBound(all, UInt64(max(0, range.lowerBound)) << 8)
-        while index < all.count {
-            let offset = Int64(all[index] >> 8)
-            guard offset < range.upperBound else { return }
-            body(offset, UInt8(truncatingIfNeeded: all[index]))
+        while index < all.count, all[index].offset < range.upperBound {
+            body(all[index])
             index += 1
         }
     }
 
     /// The first index whose element is not below `value`.
-    private static func lowerBound(_ sorted: [UInt64], _ value: UInt64) -> Int {
+    private static func lowerBound(_ sorted: [Letter], _ value: UInt64) -> Int {
         var low = 0
         var high = sorted.count
         while low < high {
             let middle = (low + high) / 2
-            if sorted[middle] < value { low = middle + 1 } else { high = middle }
+            if sorted[middle].word < value { low = middle + 1 } else { high = middle }
         }
         return low
     }

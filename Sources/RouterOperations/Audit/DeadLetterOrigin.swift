@@ -7,6 +7,8 @@ struct DeadLetterOrigin: Equatable, Sendable {
     var offset: Int64
     /// Which `DeadLetterReason`, by its place in `allCases`; `unknownReason` for any other text.
     var reason: UInt8
+    /// The record's own timestamp; nil where it had none, or the header cannot be read.
+    var timestampMilliseconds: Int64?
 
     static let unknownReason: UInt8 = 255
     /// Far beyond any log's end: an offset shares a 64-bit word with its reason (`DeadLetterIndex`).
@@ -33,6 +35,7 @@ struct DeadLetterOriginReader {
     private var partition: Int64?
     private var offset: Int64?
     private var reason = DeadLetterOrigin.unknownReason
+    private var timestampMilliseconds: Int64?
 
     init(topic: String) { self.topic = Array(topic.utf8) }
 
@@ -42,6 +45,7 @@ struct DeadLetterOriginReader {
         partition = nil
         offset = nil
         reason = DeadLetterOrigin.unknownReason
+        timestampMilliseconds = nil
     }
 
     mutating func take(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
@@ -55,6 +59,8 @@ struct DeadLetterOriginReader {
             offset = value.flatMap { Self.number($0, limit: DeadLetterOrigin.maxOffset) }
         } else if name.elementsEqual(DeadLetterHeader.reason.utf8) {
             reason = value.map(Self.reason) ?? DeadLetterOrigin.unknownReason
+        } else if name.elementsEqual(DeadLetterHeader.originTimestamp.utf8) {
+            timestampMilliseconds = value.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
         }
     }
 
@@ -62,7 +68,10 @@ struct DeadLetterOriginReader {
         guard let foundTopic else { return .malformed }
         guard foundTopic else { return .otherTopic }
         guard let partition, let offset else { return .malformed }
-        return .origin(DeadLetterOrigin(partition: Int32(partition), offset: offset, reason: reason))
+        return .origin(
+            DeadLetterOrigin(
+                partition: Int32(partition), offset: offset, reason: reason,
+                timestampMilliseconds: timestampMilliseconds))
     }
 
     private static let prefix = Array("router.".utf8)

@@ -1,7 +1,9 @@
+import RouterCore
+
 /// The account of one range of a partition's offsets: which can be read and whose they are, which have a row, and
-/// where. Five bytes an offset; a log of any length is taken window by window.
+/// where. Thirteen bytes an offset; a log of any length is taken window by window.
 struct OffsetWindow: Sendable {
-    /// 5 MiB of memory, and 24 MiB of answer when one client owns them all.
+    /// 13 MiB of memory, and 32 MiB of answer when one client owns them all.
     static let maxOffsets: Int64 = 1 << 20
 
     /// Whose a record is: the client that it names, when Postgres knows it.
@@ -39,7 +41,7 @@ struct OffsetWindow: Sendable {
     private var dropped: OffsetBitmap?
     private var erased: OffsetBitmap?
     private var expired: OffsetBitmap?
-    /// Each record's timestamp, where rows of a former log of the topic may have the same offsets; empty elsewhere.
+    /// Each record's timestamp: where the topic was made anew, rows of its former log have the same offsets.
     private var times: [Int64]
     private static let noTime = Int64.min
     private(set) var misplaced: [Misplaced] = []
@@ -53,23 +55,20 @@ struct OffsetWindow: Sendable {
     /// How many misplaced rows a window remembers; more are counted.
     static let maxMisplaced = 10_000
 
-    /// - Parameter comparesTimes: a row belongs to a record only if it has its timestamp too.
-    init(_ range: Range<Int64>, comparesTimes: Bool = false) {
+    init(_ range: Range<Int64>) {
         self.range = range
-        times = comparesTimes ? [Int64](repeating: Self.noTime, count: range.count) : []
+        times = [Int64](repeating: Self.noTime, count: range.count)
         owners = [UInt32](repeating: 0, count: range.count)
         placed = OffsetBitmap(count: range.count)
         doubled = OffsetBitmap(count: range.count)
     }
-
-    var comparesTimes: Bool { !times.isEmpty }
 
     /// - Parameter mayHaveExpired: the event is older than its client's table keeps rows, or once kept them.
     mutating func addRecord(
         offset: Int64, owner: Owner, timeMilliseconds: Int64? = nil, mayHaveExpired: Bool = false
     ) {
         guard let index = index(offset) else { return }
-        if comparesTimes { times[index] = timeMilliseconds ?? Self.noTime }
+        times[index] = timeMilliseconds ?? Self.noTime
         switch owner {
         case .nobody: owners[index] = 1
         case .client(let number): owners[index] = UInt32(number) + 2
@@ -108,7 +107,7 @@ struct OffsetWindow: Sendable {
         offset: Int64, database: Int, databaseClient: Int?, rowClient: Int?, timeMilliseconds: Int64? = nil
     ) {
         guard let index = index(offset) else { return }
-        if comparesTimes, let timeMilliseconds, times[index] != Self.noTime, times[index] != timeMilliseconds {
+        guard PartitionOrigin.mayBeSame(timeMilliseconds, time(at: index)) else {
             rowsOfFormerLog += 1
             return
         }
@@ -137,6 +136,8 @@ struct OffsetWindow: Sendable {
         var offset: Int64
         /// nil when there is no record (a hole), and only `isDoubled` means something.
         var owner: Owner?
+        /// Its record's timestamp; nil where it has none.
+        var timeMilliseconds: Int64?
         /// Has a row where it belongs.
         var isDelivered: Bool
         /// Has more than one there.
@@ -152,8 +153,9 @@ struct OffsetWindow: Sendable {
             guard owner != nil || doubled[index] else { continue }
             body(
                 Verdict(
-                    offset: range.lowerBound + Int64(index), owner: owner, isDelivered: placed[index],
-                    isDoubled: doubled[index], absence: placed[index] ? nil : absence(at: index)))
+                    offset: range.lowerBound + Int64(index), owner: owner, timeMilliseconds: time(at: index),
+                    isDelivered: placed[index], isDoubled: doubled[index],
+                    absence: placed[index] ? nil : absence(at: index)))
         }
     }
 
@@ -162,6 +164,8 @@ struct OffsetWindow: Sendable {
         if erased?[index] == true { return .erased }
         return expired?[index] == true ? .expired : nil
     }
+
+    private func time(at index: Int) -> Int64? { times[index] == Self.noTime ? nil : times[index] }
 
     private func owner(at index: Int) -> Owner? {
         switch owners[index] {

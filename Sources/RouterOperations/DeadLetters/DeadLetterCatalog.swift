@@ -1,9 +1,11 @@
 import RouterCore
 
-/// The dead letters of one topic by their origins, the last one of each: 32 bytes a dead letter, whatever its size.
+/// The dead letters of one topic by their origins, the last one of each: 40 bytes a dead letter, whatever its size.
 struct DeadLetterCatalog: Sendable {
     struct Letter: Sendable, Equatable {
         var offset: Int64
+        /// The record's own, or `noTime`: an optional would take eight bytes more.
+        private let time: Int64
         var failedAtMilliseconds: Int64
         /// Where it lies in the dead-letter topic.
         var place: Place
@@ -15,6 +17,26 @@ struct DeadLetterCatalog: Sendable {
         /// The filters choose it.
         var isSelected: Bool
         var isDelivered = false
+
+        private static let noTime = Int64.min
+
+        init(
+            offset: Int64, timestampMilliseconds: Int64? = nil, failedAtMilliseconds: Int64, place: Place,
+            client: Int32, reason: UInt8, isClientVerified: Bool, isSelected: Bool
+        ) {
+            self.offset = offset
+            time = timestampMilliseconds ?? Self.noTime
+            self.failedAtMilliseconds = failedAtMilliseconds
+            self.place = place
+            self.client = client
+            self.reason = reason
+            self.isClientVerified = isClientVerified
+            self.isSelected = isSelected
+        }
+
+        var origin: PartitionOrigin {
+            PartitionOrigin(offset: offset, timestampMilliseconds: time == Self.noTime ? nil : time)
+        }
     }
 
     /// A place in the dead-letter topic, in one word.

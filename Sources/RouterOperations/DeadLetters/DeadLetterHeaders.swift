@@ -9,8 +9,6 @@ struct DeadLetterHeaders {
     private(set) var verifiedClient: ClientID?
     /// Milliseconds since 1970; the record's own timestamp where the header is missing.
     private(set) var failedAtMilliseconds: Int64 = 0
-    /// Kafka's timestamp of the origin; nil when it had none.
-    private(set) var originTimestampMilliseconds: Int64?
     /// The value did not fit into the topic.
     private(set) var isWithoutValue = false
 
@@ -21,7 +19,6 @@ struct DeadLetterHeaders {
     mutating func read(_ record: KafkaRecord) {
         reader.begin()
         verifiedClient = nil
-        originTimestampMilliseconds = nil
         isWithoutValue = false
         var failedAt: Int64?
         // A header block that does not parse is a dead letter without an origin.
@@ -32,14 +29,17 @@ struct DeadLetterHeaders {
                 verifiedClient = value.flatMap { ClientID(text: $0) }
             } else if name.elementsEqual(DeadLetterHeader.failedAt.utf8) {
                 failedAt = value.flatMap { RFC3339.milliseconds($0) }
-            } else if name.elementsEqual(DeadLetterHeader.originTimestamp.utf8) {
-                originTimestampMilliseconds = value.flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
             } else if name.elementsEqual(DeadLetterHeader.valueSHA256.utf8) {
                 isWithoutValue = record.value == nil
             }
         }
         failedAtMilliseconds = failedAt ?? record.timestampMilliseconds ?? 0
         origin = reader.origin
+    }
+
+    /// Kafka's timestamp of the origin; nil when it had none.
+    var originTimestampMilliseconds: Int64? {
+        if case .origin(let origin) = origin { origin.timestampMilliseconds } else { nil }
     }
 
     private static let prefix = Array("router.".utf8)

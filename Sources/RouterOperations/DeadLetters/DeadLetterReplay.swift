@@ -154,7 +154,7 @@ public final class DeadLetterReplay {
             let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic, connection: connection)
             let round = ReplayRound(
                 topic: topic, finder: finder, settings: settings, options: options, jq: jq,
-                clients: ClientRepository(connection), inserter: nil, report: report,
+                postgres: connection, inserter: nil, rehearsal: rehearsal(finder), report: report,
                 recordMended: { _ in })
             try await round.run(places, shouldStop: shouldStop, progress: progress) { _ in }
             return round.report
@@ -169,8 +169,8 @@ public final class DeadLetterReplay {
         var report = report
         report.runID = run.id.description
         let round = ReplayRound(
-            topic: topic, finder: finder, settings: settings, options: options, jq: jq, clients: run.repository,
-            inserter: inserter, report: report
+            topic: topic, finder: finder, settings: settings, options: options, jq: jq, postgres: run.postgres,
+            inserter: inserter, rehearsal: rehearsal(finder), report: report
         ) { [topic] mended in
             try MendedOrigins.add(run.postgres, topic: topic.rawTopic, run: run.id, mended)
         }
@@ -191,6 +191,10 @@ public final class DeadLetterReplay {
             retries[key] = retry
         }
         return round.report
+    }
+
+    private func rehearsal(_ finder: RowFinder) -> ReplayRehearsal {
+        ReplayRehearsal(warehouse: warehouse, unreadable: finder.unreadable)
     }
 }
 

@@ -20,11 +20,14 @@ public struct DeadLetterStats: Encodable, Sendable {
 
     public var topic: String
     public var deadLetterTopic: String
-    /// Origins with a dead letter that the filters choose; the next three add up to it.
+    /// Origins with a dead letter that the filters choose; the next four add up to it.
     public var total = 0
     public var open = 0
     public var delivered = 0
     public var discarded = 0
+    /// May have a row in a table that cannot be read.
+    public var unknown = 0
+    public var unknownClients: [UnknownClient] = []
     /// Of the open ones, here and below.
     public var byReason: [String: Int] = [:]
     /// The day on which it failed, UTC.
@@ -49,7 +52,8 @@ public struct DeadLetterStats: Encodable, Sendable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case topic, total, open, delivered, discarded, repeated, malformed
+        case topic, total, open, delivered, discarded, unknown, repeated, malformed
+        case unknownClients = "unknown_clients"
         case deadLetterTopic = "dead_letter_topic"
         case byReason = "by_reason"
         case byDay = "by_day"
@@ -74,6 +78,7 @@ public struct DeadLetterStats: Encodable, Sendable {
         switch state {
         case .delivered: return delivered += 1
         case .discarded: return discarded += 1
+        case .unknown: return unknown += 1
         case .open: open += 1
         }
         byReason[reason, default: 0] += 1
@@ -115,11 +120,11 @@ public struct DeadLetterStats: Encodable, Sendable {
 
     public var verdict: String {
         "\(total.grouped) dead letters: \(open.grouped) open, \(delivered.grouped) delivered since, "
-            + "\(discarded.grouped) discarded."
+            + "\(discarded.grouped) discarded" + (unknown > 0 ? ", \(unknown.grouped) unknown." : ".")
     }
 
     public var remarks: [String] {
-        var lines: [String] = []
+        var lines = unknownClients.map(\.line)
         func add(_ count: Int, _ text: String) { if count > 0 { lines.append("\(count.grouped) \(text)") } }
         add(inFlight, "are of batches that the router is still at: not counted")
         add(repeated, "were sent more than once: counted once")

@@ -10,6 +10,8 @@ import RouterCore
 /// What has become of a dead letter. A row wins over everything.
 public enum DeadLetterState: String, Encodable, Sendable, CaseIterable {
     case open, delivered, discarded
+    /// It may have a row in a table that cannot be read.
+    case unknown
 }
 
 /// `router dlq stats|list|show|export|discard`: the dead letters of the topic, with what has become of each since.
@@ -33,9 +35,12 @@ public final class DeadLetterSurvey {
     struct Catalog {
         var letters: DeadLetterCatalog
         var discards: DeadLetterDiscards
+        /// nil where every table could be read.
+        var unknown: UnknownOwners?
 
         func state(_ partition: Int32, _ letter: DeadLetterCatalog.Letter) -> DeadLetterState {
             if letter.isDelivered { return .delivered }
+            if unknown?.mayHold(partition, letter.offset, named: letters.client(letter)) == true { return .unknown }
             return discards.contains(partition, letter.offset) ? .discarded : .open
         }
 
@@ -58,16 +63,19 @@ public final class DeadLetterSurvey {
         progress("asking which have a row")
         let finder = try await RowFinder(warehouse: warehouse, topic: topic.rawTopic, connection: connection)
         for partition in letters.partitions {
-            let offsets = (letters.letters[partition] ?? []).filter(\.isSelected).map(\.offset)
-            letters.setDelivered(partition, try await finder.held(partition, offsets))
+            let origins = (letters.letters[partition] ?? []).filter(\.isSelected).map(\.origin)
+            letters.setDelivered(partition, try await finder.held(partition, origins))
         }
-        return Catalog(letters: letters, discards: discards)
+        return Catalog(
+            letters: letters, discards: discards,
+            unknown: try UnknownOwners(finder.unreadable, connection, topic: topic.rawTopic))
     }
 
     public func stats(_ filter: DeadLetterFilter, progress: (String) -> Void) async throws -> DeadLetterStats {
         let catalog = try await catalog(filter, progress: progress)
         var stats = DeadLetterStats(topic: topic.rawTopic, deadLetterTopic: topic.name)
         stats.add(catalog.letters.seen)
+        stats.unknownClients = catalog.unknown?.clients(matching: filter) ?? []
         catalog.letters.forEachSelected { partition, letter in
             stats.add(
                 catalog.state(partition, letter), reason: DeadLetterOrigin.name(ofReason: letter.reason),
@@ -78,7 +86,7 @@ public final class DeadLetterSurvey {
     }
 
     /// - Parameters:
-    ///   - states: those wanted.
+    ///   - states: those wanted; what is unknown may be open, and comes with it.
     ///   - limit: the oldest so many.
     ///   - body: called for each, in the order of the dead-letter topic.
     /// - Returns: how many there are, with those beyond the limit.
@@ -87,7 +95,7 @@ public final class DeadLetterSurvey {
         _ body: (DeadLetterDocument) throws -> Void
     ) async throws -> (count: Int, seen: Int) {
         let catalog = try await catalog(filter, progress: progress)
-        let chosen = catalog.places(states)
+        let chosen = catalog.places(states.contains(.open) ? states.union([.unknown]) : states)
         let shown = limit.map { Array(chosen.prefix(max(0, $0))) } ?? chosen
         var byPlace: [DeadLetterCatalog.Place: DeadLetterState] = [:]
         for (partition, letter) in shown { byPlace[letter.place] = catalog.state(partition, letter) }

@@ -84,7 +84,8 @@ final class DeadLetterTopic {
         if isSelected { isSelected = filter.matches(record.value) }
         catalog.add(
             DeadLetterCatalog.Letter(
-                offset: origin.offset, failedAtMilliseconds: headers.failedAtMilliseconds, place: place,
+                offset: origin.offset, timestampMilliseconds: origin.timestampMilliseconds,
+                failedAtMilliseconds: headers.failedAtMilliseconds, place: place,
                 client: catalog.number(of: client), reason: origin.reason,
                 isClientVerified: headers.verifiedClient != nil, isSelected: isSelected),
             partition: origin.partition)

@@ -58,5 +58,7 @@ struct ReplayLetter {
         }
     }
 
+    var origin: PartitionOrigin { PartitionOrigin(offset: offset, timestampMilliseconds: timestampMilliseconds) }
+
     var bodyBytes: Int { (value?.count ?? 0) + 128 }
 }

@@ -1,6 +1,7 @@
 import ClientStore
 import Foundation
 import KafkaClient
+import PostgresClient
 import RouterConfiguration
 import RouterCore
 
@@ -21,9 +22,11 @@ final class ReplayRound {
     private let settings: Settings
     private let options: ReplayOptions
     private let jq: JQProgram?
-    private let clients: ClientRepository
+    private let postgres: PostgresConnection
     /// nil in a dry run.
     private let inserter: Reinserter?
+    private let rehearsal: ReplayRehearsal
+    private var unknown: UnknownOwners?
     private let recordMended: ([(key: Key, client: ClientID)]) throws -> Void
     private let started = ContinuousClock.now
     private var decoder: EventDecoder
@@ -34,7 +37,7 @@ final class ReplayRound {
 
     init(
         topic: DeadLetterTopic, finder: RowFinder, settings: Settings, options: ReplayOptions, jq: JQProgram?,
-        clients: ClientRepository, inserter: Reinserter?, report: ReplayReport,
+        postgres: PostgresConnection, inserter: Reinserter?, rehearsal: ReplayRehearsal, report: ReplayReport,
         recordMended: @escaping ([(key: Key, client: ClientID)]) throws -> Void
     ) {
         self.topic = topic
@@ -42,8 +45,9 @@ final class ReplayRound {
         self.settings = settings
         self.options = options
         self.jq = jq
-        self.clients = clients
+        self.postgres = postgres
         self.inserter = inserter
+        self.rehearsal = rehearsal
         self.report = report
         self.recordMended = recordMended
         decoder = EventDecoder(topic: settings.kafka.rawTopic, maxEventBytes: settings.limits.maxEventBytes)
@@ -80,6 +84,7 @@ final class ReplayRound {
                     + places.count.grouped)
         }
         report.notReached += places.count - next
+        report.unknownClients = try unknownOwners()?.clients(matching: options.filter) ?? []
     }
 
     /// Waits until as much time has passed as the rate gives what was judged so far.
@@ -90,7 +95,7 @@ final class ReplayRound {
     }
 
     private func take(_ letters: [ReplayLetter]) async throws -> [(Key, reason: String)] {
-        var open = try await withoutDelivered(letters)
+        var open = try withoutUnknown(try await withoutDelivered(letters))
         if let most = options.limit, judged + open.count > most {
             report.notReached += judged + open.count - most
             open.removeLast(judged + open.count - most)
@@ -105,17 +110,16 @@ final class ReplayRound {
         try fixUp(&open, fail)
         // The order of rows in a block is the order of offsets.
         open.sort { ($0.partition, $0.offset) < ($1.partition, $1.offset) }
-        let blocks = try judge(open, fail)
+        let blocks = try judge(open, fail).filter { isKnown($0) }
         inserter?.addFailed(failures.count)
-        if let inserter {
-            for (block, outcome) in zip(blocks, try await inserter.insert(blocks)) {
-                delivered(outcome.delivered.count, block.client)
-                for (offset, refusal) in outcome.refused {
-                    fail(block.partition, offset, refusal.reason.rawValue, refusal.detail)
-                }
+        let outcomes =
+            if let inserter { try await inserter.insert(blocks) } else { try await rehearsal.outcomes(of: blocks) }
+        for (block, outcome) in zip(blocks, outcomes) {
+            delivered(outcome.delivered.count, block.client)
+            for (offset, refusal) in outcome.refused {
+                fail(block.partition, offset, refusal.reason.rawValue, refusal.detail)
             }
-        } else {
-            for block in blocks { delivered(block.rows.rowCount, block.client) }
+            isUnknown(outcome.unknown.map { Key(partition: block.partition, offset: $0) })
         }
         return failures
     }
@@ -129,11 +133,47 @@ final class ReplayRound {
     private func withoutDelivered(_ letters: [ReplayLetter]) async throws -> [ReplayLetter] {
         var held: [Int32: Set<Int64>] = [:]
         for (partition, some) in Dictionary(grouping: letters, by: \.partition) {
-            held[partition] = try await finder.held(partition, some.map(\.offset).sorted())
+            held[partition] = try await finder.held(partition, some.map(\.origin).sorted { $0.offset < $1.offset })
         }
         let open = letters.filter { !(held[$0.partition]?.contains($0.offset) ?? false) }
         report.alreadyDelivered += letters.count - open.count
         return open
+    }
+
+    // MARK: Clients whose table cannot be read
+
+    /// Loaded again when another table has turned out to be unreadable.
+    private func unknownOwners() throws -> UnknownOwners? {
+        if unknown?.count != finder.unreadable.names.count {
+            unknown = try UnknownOwners(finder.unreadable, postgres, topic: settings.kafka.rawTopic)
+        }
+        return unknown
+    }
+
+    /// A letter that may have its row in a table that cannot be read stays as it is: to insert it could double it.
+    private func withoutUnknown(_ letters: [ReplayLetter]) throws -> [ReplayLetter] {
+        guard let unknown = try unknownOwners() else { return letters }
+        let open = letters.filter { letter in
+            let named = letter.withView { view in
+                if case .credentials(let id, _) = decoder.open(view) { id } else { nil as ClientID? }
+            }
+            return !unknown.mayHold(letter.partition, letter.offset, named: named)
+        }
+        let known = Set(open.map { Key(partition: $0.partition, offset: $0.offset) })
+        isUnknown(letters.map { Key(partition: $0.partition, offset: $0.offset) }.filter { !known.contains($0) })
+        return open
+    }
+
+    /// A fix-up may have given records to such a client.
+    private func isKnown(_ block: Reinserter.Block) -> Bool {
+        guard finder.unreadable.error(block.database) != nil else { return true }
+        isUnknown(block.origins.map { Key(partition: block.partition, offset: $0.offset) })
+        return false
+    }
+
+    private func isUnknown(_ keys: [Key]) {
+        report.unknown += keys.count
+        unsettled += keys
     }
 
     private func fixUp(
@@ -178,7 +218,7 @@ final class ReplayRound {
         _ letters: [ReplayLetter], _ fail: (Int32, Int64, String, String) -> Void
     ) throws -> [Reinserter.Block] {
         let wall = Int64(Date().timeIntervalSince1970 * 1000)
-        let entries = try clients.entries(named(by: letters))
+        let entries = try ClientRepository(postgres).entries(named(by: letters))
         var blocks = ReinsertBlocks()
         var fields = EventFields()
         var mended: [(key: Key, client: ClientID)] = []
@@ -223,8 +263,9 @@ final class ReplayRound {
             }
             if let refusal = decoder.finish(view, into: &fields) { return .failure(refusal) }
             blocks.append(
-                fields, client: entry, partition: view.partition, offset: view.offset,
-                receivedAtMilliseconds: view.timestampMilliseconds ?? wall)
+                fields, client: entry, partition: view.partition,
+                origin: PartitionOrigin(offset: view.offset, timestampMilliseconds: view.timestampMilliseconds),
+                nowMilliseconds: wall)
             return .success(id)
         }
     }

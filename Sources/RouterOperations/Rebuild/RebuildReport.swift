@@ -30,6 +30,8 @@ public struct RebuildReport: Encodable, Sendable {
     public var refused = 0
     public var refusedByReason: [String: Int] = [:]
     public var refusals: [Refusal] = []
+    /// Others, whose tables could not be read: none of this client's rows is theirs to hold.
+    public var unknownClients: [UnknownClient] = []
     public var seconds: Double = 0
 
     init(clientID: String, databaseName: String, topic: String, dryRun: Bool) {
@@ -48,6 +50,7 @@ public struct RebuildReport: Encodable, Sendable {
         case ofClient = "of_client"
         case deadLettered = "dead_lettered"
         case refusedByReason = "refused_by_reason"
+        case unknownClients = "unknown_clients"
     }
 
     mutating func addRefusal(_ partition: Int32, _ offset: Int64, _ refusal: RouterCore.Refusal) {
@@ -73,6 +76,6 @@ public struct RebuildReport: Encodable, Sendable {
         if refusedByReason[DeadLetterReason.invalidAPIKey.rawValue] != nil {
             lines.append("Their key is not the client's any more; --former-keys takes them as well.")
         }
-        return lines
+        return lines + unknownClients.map { TextTable.oneLine($0.line) }
     }
 }

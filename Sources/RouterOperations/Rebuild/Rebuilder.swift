@@ -87,6 +87,7 @@ public final class Rebuilder {
             throw error
         }
         run?.end(isDone: true, isQuiet: true, delivered: report.rebuilt, failed: report.refused)
+        report.unknownClients = finder.unreadable.clients(try ClientRepository(connection).list())
         let took = ContinuousClock.now - start
         report.seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
         return report
@@ -114,7 +115,7 @@ public final class Rebuilder {
     private func checkTable(_ entry: ClientEntry) async throws {
         do {
             try await warehouse.ask(DestinationProbe.destination(database: entry.databaseName))
-        } catch let exception as ClickHouseException where [16, 60, 81].contains(exception.code) {
+        } catch let exception as ClickHouseException where ServerVerdict(code: exception.code) == .destinationFault {
             throw OperationError(
                 "destination_missing",
                 "the table of \(entry.databaseName) is missing or has not all columns: \(exception); run: router provision "
@@ -146,15 +147,21 @@ public final class Rebuilder {
         while lo < partition.judged.upperBound {
             progress("\(place), offsets from \(lo.grouped): \(report.rebuilt.grouped) rows put back")
             let hi = min(lo + Self.partOffsets, partition.judged.upperBound)
-            var dead: Set<Int64> = []
-            deadLetters.forEach(partition.id, in: lo..<hi) { offset, _ in dead.insert(offset) }
+            var dead: [Int64: [Int64?]] = [:]
+            deadLetters.forEach(partition.id, in: lo..<hi) {
+                dead[$0.offset, default: []].append($0.timestampMilliseconds)
+            }
             var blocks = ReinsertBlocks()
             var rows = 0
             var next = hi
             do {
                 try scan.read(place, lo..<hi) { record in
                     report.read += 1
-                    guard take(record, entry, isDead: dead.contains(record.offset), &blocks, &report) else { return }
+                    // A dead letter of the topic's former log, at the same offset, is another record's.
+                    let isDead = dead[record.offset]?.contains {
+                        PartitionOrigin.mayBeSame($0, record.timestampMilliseconds)
+                    }
+                    guard take(record, entry, isDead: isDead == true, &blocks, &report) else { return }
                     rows += 1
                     guard rows < Self.partRows, blocks.bytes < Self.partBytes else {
                         next = record.offset + 1
@@ -200,8 +207,9 @@ public final class Rebuilder {
             return false
         }
         blocks.append(
-            fields, client: entry, partition: record.partition, offset: record.offset,
-            receivedAtMilliseconds: record.timestampMilliseconds ?? now)
+            fields, client: entry, partition: record.partition,
+            origin: PartitionOrigin(offset: record.offset, timestampMilliseconds: record.timestampMilliseconds),
+            nowMilliseconds: now)
         return true
     }
 
@@ -209,20 +217,29 @@ public final class Rebuilder {
         _ blocks: [Reinserter.Block], _ finder: RowFinder, _ inserter: Reinserter?, _ report: inout RebuildReport
     ) async throws {
         for var block in blocks {
-            let offsets = (0..<block.rows.rowCount).compactMap { block.rows.offset(ofRow: $0) }
-            let held = try await finder.held(block.partition, offsets)
+            let held = try await finder.held(block.partition, block.origins)
+            try checkReadable(block, finder)
             report.present += held.count
-            let missing = offsets.filter { !held.contains($0) }
-            guard !missing.isEmpty else { continue }
+            block.remove(held)
+            guard !block.origins.isEmpty else { continue }
             guard let inserter else {
-                report.rebuilt += missing.count
+                report.rebuilt += block.origins.count
                 continue
             }
-            block.rows = block.rows.selecting(rows: block.rows.rows(at: missing))
             for outcome in try await inserter.insert([block]) {
                 report.rebuilt += outcome.delivered.count
                 for (offset, refusal) in outcome.refused { report.addRefusal(block.partition, offset, refusal) }
             }
+            try checkReadable(block, finder)
         }
+    }
+
+    /// Other clients' tables may be unreadable: no record that names this one has its row there. Its own may not.
+    private func checkReadable(_ block: Reinserter.Block, _ finder: RowFinder) throws {
+        guard let error = finder.unreadable.error(block.database) else { return }
+        throw OperationError(
+            "destination_unreadable",
+            "the table of \(block.database) cannot be read, so what it misses cannot be told: \(error); run the command "
+                + "again once it can: it goes on where this one stopped", isRetriable: true)
     }
 }

@@ -7,18 +7,21 @@ struct ReinsertBlocks: ~Copyable {
         var partition: Int32
     }
 
-    private var blocks: [Key: (block: EventBlock, database: String, offsets: [Int64])] = [:]
+    private var blocks: [Key: (block: EventBlock, database: String, origins: [PartitionOrigin])] = [:]
     private(set) var bytes = 0
 
     /// Rows of one client and partition come in the order of their offsets.
+    ///
+    /// - Parameter nowMilliseconds: what a row whose record has no timestamp gets, as from the router.
     mutating func append(
-        _ fields: EventFields, client: ClientEntry, partition: Int32, offset: Int64, receivedAtMilliseconds: Int64
+        _ fields: EventFields, client: ClientEntry, partition: Int32, origin: PartitionOrigin, nowMilliseconds: Int64
     ) {
         let key = Key(client: client.id, partition: partition)
         var entry = blocks[key] ?? (EventBlock(), client.databaseName, [])
         blocks[key] = nil
-        entry.block.append(fields, receivedAtMilliseconds: receivedAtMilliseconds, offset: offset)
-        entry.offsets.append(offset)
+        entry.block.append(
+            fields, receivedAtMilliseconds: origin.timestampMilliseconds ?? nowMilliseconds, offset: origin.offset)
+        entry.origins.append(origin)
         bytes += fields.eventProperties.count + fields.extraFields.count + 256
         blocks[key] = entry
     }
@@ -32,12 +35,14 @@ struct ReinsertBlocks: ~Copyable {
         }
         .map { key, entry in
             let id = OriginSetToken.id(
-                topic: topic, client: key.client, partition: key.partition, offsets: entry.offsets, salt: 0)
+                topic: topic, client: key.client, partition: key.partition, offsets: entry.origins.map(\.offset),
+                salt: 0)
             let rows = entry.block.seal(
                 clientID: key.client, batchID: id, topic: topic, partition: key.partition,
                 ingestedAtMilliseconds: nowMilliseconds)
             return Reinserter.Block(
-                client: key.client, database: entry.database, partition: key.partition, rows: rows)
+                client: key.client, database: entry.database, partition: key.partition, rows: rows,
+                origins: entry.origins)
         }
     }
 }

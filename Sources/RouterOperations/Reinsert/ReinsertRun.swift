@@ -1,4 +1,3 @@
-import ClientStore
 import Foundation
 import Logging
 import PostgresClient
@@ -144,6 +143,5 @@ final class ReinsertRun {
     }
 
     /// For statements of the run's own: attempts, clients. The same connection, so that nothing goes on without the lock.
-    var repository: ClientRepository { ClientRepository(connection) }
     var postgres: PostgresConnection { connection }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import OffsetStore
 import PostgresClient
 import RedisClient
 import RouterConfiguration
@@ -31,6 +32,7 @@ public struct StatusReader: Sendable {
         var milliseconds: Int
         var pauses = Pauses()
         var progress = PartitionProgress()
+        var lostRecords: Int?
     }
 
     private struct KafkaAnswer: Sendable {
@@ -74,6 +76,7 @@ public struct StatusReader: Sendable {
                 PauseReport(
                     answer.pauses, group: report.group, topic: report.topic, changed: []
                 ).pauses
+            report.lostRecords = answer.lostRecords
         }
         Self.fill(&report, asked)
         StatusVerdict.judge(&report, asked, limits)
@@ -173,6 +176,12 @@ public struct StatusReader: Sendable {
         if there.isDisjoint(with: ["partition_progress", "offset_acceptances"]) {
             answer.progress = try PartitionProgress.read(
                 connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
+        }
+        if !there.contains("retention_losses") {
+            let offsets = OffsetRepository(connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
+            answer.lostRecords = AuditLoss.all(noted: try offsets.losses(), found: []).reduce(0) {
+                $0 + $1.offsets.count
+            }
         }
         return answer
     }

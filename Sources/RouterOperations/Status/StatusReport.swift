@@ -126,6 +126,8 @@ public struct StatusReport: Sendable, Encodable {
     public var deliveredPerSecond: Double?
     /// Those of the last hour.
     public var deadLetters: DeadLetters?
+    /// Gone before they were delivered, ever, as Postgres keeps it; nil where it could not be asked.
+    public var lostRecords: Int?
     /// Clients whose destination refuses writes; known from routers that were asked over HTTP only.
     public var openCircuits: [Circuit] = []
     public var pauses: [PauseReport.Entry] = []
@@ -140,6 +142,7 @@ public struct StatusReport: Sendable, Encodable {
         case deliveredPerSecond = "delivered_per_second"
         case deadLetters = "dead_letters_last_hour"
         case openCircuits = "open_circuits"
+        case lostRecords = "lost_records"
     }
 
     init(group: String, topic: String) {

@@ -47,8 +47,10 @@ enum StatusVerdict {
         if routers.contains(where: { $0.exactly_once == false }) {
             problems.append("delivery is at least once: the broker loses the metadata of commits")
         }
-        if let lost = routers.compactMap(\.lost_to_retention).max(), lost > 0 {
-            problems.append("\(lost.grouped) records were deleted by retention before they were delivered")
+        // A router counts since it started, and Postgres keeps what any has noticed.
+        let lost = max(routers.compactMap { $0.lost_to_retention }.max() ?? 0, Int64(report.lostRecords ?? 0))
+        if lost > 0 {
+            problems.append("\(lost.grouped) records were gone before they were delivered: router audit names them")
         }
         return problems
     }

@@ -25,12 +25,13 @@ struct Warehouse: Sendable {
         client = ClickHouseClient(endpoint: endpoint, connections: connections)
     }
 
+    /// - Parameter attempts: in all.
     /// - Returns: the answer's body.
     /// - Throws: `ClickHouseException` as the server threw it, or `OperationError` when it could not be asked.
     @discardableResult
     func ask(
         _ sql: String, _ parameters: [(String, String)] = [], settings: [(String, String)] = defaultSettings,
-        maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes
+        maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes, attempts: Int = Self.attempts
     ) async throws -> [UInt8] {
         var pause = Self.firstPauseMilliseconds
         for attempt in 1... {
@@ -40,10 +41,10 @@ struct Warehouse: Sendable {
             switch await client.perform(request) {
             case .acknowledged(let response): return response.body
             case .exception(let exception):
-                guard attempt < Self.attempts, Self.passes(exception) else { throw exception }
+                guard attempt < attempts, Self.passes(exception) else { throw exception }
             case .unknown(let fault):
                 if fault.kind == .responseTooLarge { throw fault }
-                guard attempt < Self.attempts, fault.kind != .badRequest, fault.kind != .foreignAnswer else {
+                guard attempt < attempts, fault.kind != .badRequest, fault.kind != .foreignAnswer else {
                     throw unreachable(fault)
                 }
             }
@@ -81,10 +82,12 @@ struct Warehouse: Sendable {
     /// A question as the core puts it, with the settings that its exactness needs.
     @discardableResult
     func ask(
-        _ statement: DestinationStatement, maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes
+        _ statement: DestinationStatement, maxResponseBytes: Int = ClickHouseRequest.defaultMaxResponseBytes,
+        attempts: Int = Self.attempts
     ) async throws -> [UInt8] {
         try await ask(
-            statement.sql, statement.parameters, settings: statement.settings, maxResponseBytes: maxResponseBytes)
+            statement.sql, statement.parameters, settings: statement.settings, maxResponseBytes: maxResponseBytes,
+            attempts: attempts)
     }
 
     func shutdown() { client.shutdown() }

@@ -51,10 +51,10 @@ extension Pipeline {
     /// RFC 3339 of a moment of the monotonic clock.
     private func wallText(_ moment: Int64) -> String { Timestamp.rfc3339(wall - (monotonic - moment)) }
 
-    /// One past the log's last offset, as far as it is known.
+    /// One past the log's last offset, as far as it is known: by what was fetched, and by the broker's own word.
     func highWatermark(_ intake: PartitionIntake) -> Int64 {
-        let known = consumer.queries.lastKnownHigh(TopicPartition(topic: topic, partition: intake.partition))
-        return max(known ?? intake.highAtStart, intake.position)
+        let fetched = consumer.queries.lastKnownHigh(TopicPartition(topic: topic, partition: intake.partition))
+        return max(fetched ?? intake.highAtStart, board.lag[intake.partition]?.high ?? 0, intake.position)
     }
 
     private func status(_ intake: PartitionIntake) -> ServiceStatus.Partition {

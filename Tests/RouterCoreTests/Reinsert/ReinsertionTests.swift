@@ -119,6 +119,16 @@ import Testing
         #expect(Set(others + [id([1, 2])]).count == others.count + 1)
     }
 
+    /// Rows of a topic's former log have the same offsets and another time; without a time of its own a record has only
+    /// its offset.
+    @Test func aRowIsTheOriginsIfItHasItsTime() {
+        let rows: [(offset: Int64, receivedAtMilliseconds: Int64)] = [(1, 70), (2, 7), (3, 7), (3, 70), (4, 7)]
+        let origins = [(1, 70), (2, 70), (3, 70), (4, nil), (5, 70), (6, nil)] as [(Int64, Int64?)]
+        let held = OriginReadBack.held(
+            origins.map { PartitionOrigin(offset: $0, timestampMilliseconds: $1) }, rows: rows)
+        #expect(held == [1, 3, 4])
+    }
+
     @Test func databasesCannotEndThePattern() {
         #expect(OriginReadBack.pattern("client_1") == "client_1")
         #expect(OriginReadBack.pattern("a'b|c") == #"a\\x{27}b\\x{7c}c"#)
