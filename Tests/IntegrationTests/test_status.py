@@ -198,6 +198,8 @@ def test_the_only_router_is_frozen_and_its_group_still_lists_it(world, seed):
         assert {each["verdict"] for each in document["partitions"] if each["lag"]} == {"stalled"}
         text = world.cli("status").out
         assert "Something needs a person." in text and "stalled" in text and max(map(len, text.splitlines())) <= 100
+        check = next(each for each in world.cli("doctor", "--json").json["checks"] if each["name"] == "kafka.progress")
+        assert check["outcome"] == "fault" and "500" in check["detail"] and check["advice"]
     finally:
         router.signal(signal.SIGCONT)
     world.await_caught_up(router)
@@ -220,6 +222,8 @@ def test_a_paused_partition_that_falls_behind_is_said_and_is_no_stall(world, see
     assert f"{held[1]:,} records wait" in problem and "router resume --partition 1" in problem
     assert {each["partition"]: each["verdict"] for each in document["partitions"]} == {
         0: "caught up", 1: "paused", 2: "caught up"}
+    check = next(each for each in world.cli("doctor", "--json").json["checks"] if each["name"] == "kafka.progress")
+    assert check["outcome"] == "warning" and "router resume --partition 1" in check["advice"]
     world.cli("resume", "--partition", 1)
     world.await_caught_up(router)
     assert read(world)["verdict"] == "well"

@@ -70,6 +70,8 @@ struct KnownClients: Sendable {
     var versions: [ClientID: Set<Int>]
     /// Of this group and topic.
     var progress: PartitionProgress
+    /// What an operator holds back.
+    var pauses: Pauses
 
     var active: [ClientRecord] { clients.filter { $0.status == .active } }
 }

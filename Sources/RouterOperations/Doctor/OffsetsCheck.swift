@@ -10,8 +10,6 @@ struct OffsetsCheck {
     let findings: Findings
     let known: KnownClients?
 
-    /// Partitions whose oldest unread record is looked at: those with the largest lag.
-    private static let maxHeadroomPartitions = 16
     private static let headroomWarningShare = 0.5
     private static let headroomFaultShare = 0.1
 
@@ -21,6 +19,7 @@ struct OffsetsCheck {
             partitions.map { TopicPartition(topic: topic, partition: $0) },
             progress: known?.progress ?? PartitionProgress(), queries,
             timeoutMilliseconds: Doctor.questionMilliseconds)
+        let movement = GroupMovement(positions)
         var lost: [String] = []
         for position in positions {
             guard case .resumeAfterLoss(_, let range) = position.decision else { continue }
@@ -41,26 +40,29 @@ struct OffsetsCheck {
             let lag = positions.reduce(Int64(0)) { $0 + $1.lag }
             findings.ok("kafka.offsets", "every partition can go on; \(lag.grouped) records are not delivered yet")
         }
-        findings.check("kafka.headroom") { try headroom(positions, retention, log) }
+        var oldest: [Int32: Int64] = [:]
+        findings.check("kafka.headroom") {
+            oldest = try OldestRecords.timestamps(
+                positions, settings: settings, timeoutMilliseconds: Doctor.questionMilliseconds, log: log)
+            headroom(positions, oldest, retention)
+        }
+        findings.check("kafka.progress") {
+            try ProgressCheck(settings: settings, findings: findings, known: known).run(
+                movement, oldest: oldest, queries)
+        }
     }
 
-    private func headroom(
-        _ positions: [GroupPosition], _ retention: Int64?, _ log: @escaping KafkaLog
-    ) throws {
-        let waiting = positions.filter { $0.lag > 0 }.sorted { $0.lag > $1.lag }
+    private func headroom(_ positions: [GroupPosition], _ oldest: [Int32: Int64], _ retention: Int64?) {
         guard let retention, retention > 0 else { return }
-        guard !waiting.isEmpty else {
+        guard positions.contains(where: { $0.lag > 0 }) else {
             return findings.ok("kafka.headroom", "nothing waits that retention could delete")
         }
-        let reader = try KafkaTimestampReader(properties: settings.kafkaGroupProperties, log: log)
         let now = WallClock.milliseconds()
         var worst: (partition: TopicPartition, left: Int64)?
-        for entry in waiting.prefix(Self.maxHeadroomPartitions) {
-            let timestamp = try reader.timestampMilliseconds(
-                of: entry.partition, from: entry.next, to: entry.high, timeoutMilliseconds: Doctor.questionMilliseconds)
-            guard let timestamp else { continue }
+        for position in positions {
+            guard let timestamp = oldest[position.partition.partition] else { continue }
             let left = retention - (now - timestamp)
-            if left < worst?.left ?? .max { worst = (entry.partition, left) }
+            if left < worst?.left ?? .max { worst = (position.partition, left) }
         }
         guard let worst else { return findings.ok("kafka.headroom", "the records that wait carry no timestamps") }
         let minutes = max(0, worst.left / 60_000)

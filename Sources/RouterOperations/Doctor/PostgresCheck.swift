@@ -158,7 +158,8 @@ struct PostgresCheck {
         let progress = try PartitionProgress.read(
             connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic)
         return KnownClients(
-            clients: try ClientRepository(connection).list(), versions: versions, progress: progress)
+            clients: try ClientRepository(connection).list(), versions: versions, progress: progress,
+            pauses: try Pauses.read(connection, group: settings.kafka.groupID, topic: settings.kafka.rawTopic))
     }
 }
 
