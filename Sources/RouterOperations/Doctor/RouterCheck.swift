@@ -31,7 +31,7 @@ struct RouterCheck {
                 "version \(status.version ?? "?") at \(url), \(status.phase ?? "?"), "
                     + "\((status.partitions ?? []).count) partitions")
         }
-        progress(status)
+        Self.progress(status, ProgressLimits(settings: settings), findings)
         if status.exactly_once == false {
             findings.fault(
                 "router.delivery", "it delivers at least once: the broker loses the metadata of its commits",
@@ -58,8 +58,7 @@ struct RouterCheck {
     }
 
     /// One fault for each thing that is waited for.
-    private func progress(_ status: MemberStatus) {
-        let limits = ProgressLimits(settings: settings)
+    static func progress(_ status: MemberStatus, _ limits: ProgressLimits, _ findings: Findings) {
         let stalled = (status.partitions ?? []).filter {
             $0.stopped == nil && $0.stalled_seconds.map { !limits.isYoung($0) } ?? false
         }
@@ -68,9 +67,13 @@ struct RouterCheck {
         }) {
             let numbers = partitions.map(\.partition).sorted()
             let seconds = partitions.compactMap(\.stalled_seconds).max() ?? 0
-            findings.fault(
+            // A pause is a decision, and no fault.
+            let say = waitingFor == WaitingAdvice.pause ? findings.warning : findings.fault
+            say(
                 "router.progress",
-                "partitions \(Findings.some(numbers.map { "\($0)" }, limit: 8)) do not move for "
+                (numbers.count == 1 ? "partition " : "partitions ")
+                    + Findings.some(numbers.map { "\($0)" }, limit: 8)
+                    + (numbers.count == 1 ? " does" : " do") + " not move for "
                     + "\(StatusReport.duration(Int64(seconds))), waiting for "
                     + (waitingFor ?? "what the router does not say"),
                 WaitingAdvice.advice(waitingFor, partitions: numbers))

@@ -25,7 +25,8 @@ struct WriteProbeTable {
             }
             return nil
         } catch let exception as ClickHouseException {
-            return "\(WriteProbe.quotedTable) could not be made, so that the router cannot tell a client's trouble from the "
+            return
+                "\(WriteProbe.quotedTable) could not be made, so that the router cannot tell a client's trouble from the "
                 + "server's, and waits: \(exception); see deploy/clickhouse-grants.sql"
         }
     }
@@ -37,18 +38,12 @@ extension Warehouse {
     ///
     /// - Returns: the error that ends the whole run; nil where it is that client's own.
     func serverTrouble(_ exception: ClickHouseException) async -> OperationError? {
-        guard case .suspicion = ServerVerdict(code: exception.code) else { return nil }
-        do {
-            try await ask(WriteProbe.insert(prober: "router command"))
-            return nil
-        } catch let refusal as ClickHouseException {
-            guard case .refused = WriteProbe.outcome(code: refusal.code, message: refusal.message) else { return nil }
-            return OperationError(
-                "clickhouse_refuses_writes",
-                "ClickHouse at \(endpoint) takes no writes, whoever the client: \(refusal); when it is mended, run the "
-                    + "command again: it goes on where it stopped", isRetriable: true)
-        } catch {
-            return error as? OperationError
-        }
+        guard case .suspicion = ServerVerdict(code: exception.code),
+            case .refused(let refusal) = await writeProbe(prober: "router command")
+        else { return nil }
+        return OperationError(
+            "clickhouse_refuses_writes",
+            "ClickHouse at \(endpoint) takes no writes, whoever the client: \(refusal); when it is mended, run the "
+                + "command again: it goes on where it stopped", isRetriable: true)
     }
 }

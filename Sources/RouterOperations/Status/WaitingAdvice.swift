@@ -1,6 +1,8 @@
 /// What a partition can wait for, in a router's own words (`waiting_for` in `/api/status`), and what to do about it when the
 /// wait does not end.
 enum WaitingAdvice {
+    static let pause = "paused by an operator"
+
     static func advice(_ waitingFor: String?, partitions: [Int32]) -> String {
         switch waitingFor {
         case "memory":
@@ -13,7 +15,7 @@ enum WaitingAdvice {
         case "commit":
             "see that Kafka takes the group's commits: router doctor, kafka.*; the group's coordinator may be away"
         case "rebalance": "see that every member of the group lives: restart one that hangs"
-        case "paused by an operator":
+        case pause:
             "router pause says who and why; router resume "
                 + partitions.map { "--partition \($0)" }.joined(separator: " ") + " ends it"
         case "a person": "router offsets show, then decide with router offsets accept"
