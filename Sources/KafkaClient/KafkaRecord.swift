@@ -11,12 +11,16 @@ public struct KafkaTopicID: Hashable, Sendable {
 public struct KafkaRecord {
     let message: UnsafeMutablePointer<rd_kafka_message_t>
     /// Set where the message is a copy's own, which librdkafka's functions know nothing of.
-    unowned(unsafe) let copy: KafkaRecordCopy?
+    private let unmanagedCopy: Unmanaged<KafkaRecordCopy>?
 
     init(message: UnsafeMutablePointer<rd_kafka_message_t>, copy: KafkaRecordCopy? = nil) {
         self.message = message
-        self.copy = copy
+        // Not counted: a view is made for each record of the hot path. `unowned(unsafe)` would say the same, but then
+        // Swift 6.2 does not see the end of an iteration over records (it takes an Optional's nil for a record).
+        unmanagedCopy = copy.map { Unmanaged.passUnretained($0) }
     }
+
+    private var copy: KafkaRecordCopy? { unmanagedCopy?.takeUnretainedValue() }
 
     /// nil for a tombstone; an empty value is an empty buffer.
     public var value: UnsafeRawBufferPointer? {
