@@ -11,6 +11,7 @@ import pytest
 
 from generator import Sample
 from support import exposition
+from support.accounting import moment_ms
 from support.front import Front
 from support.members import outstanding
 from support.notes import note
@@ -78,9 +79,9 @@ def test_what_a_killed_life_had_sealed_is_given_back_once_it_is_redone(world, fr
     """More than the memory holds, and batches that are sealed by bytes: after the redo nothing of them may be counted,
     or every partition stays paused with nothing to wait for."""
     client = world.add_client()
-    small = {"ROUTER_MEMORY_LIMIT_MB": 32, "ROUTER_BATCH_MAX_BYTES": 9_000_000, "LOG_LEVEL": "debug"}
+    small = {"ROUTER_MEMORY_LIMIT_MB": 64, "ROUTER_BATCH_MAX_BYTES": 18_000_000, "LOG_LEVEL": "debug"}
     front.order("delay", client.database, ALWAYS, seconds=600)
-    world.produce(events(world, client, 30_000, 1024))
+    world.produce(events(world, client, 45_000, 1024), partition=0)
     # By bytes, and not by age.
     killed = world.run(ROUTER_BATCH_MAX_AGE_MS=60_000, **small)
     until("a batch sealed and not complete", lambda: outstanding(killed), alive=killed.must_live, interval=0.005)
@@ -88,10 +89,10 @@ def test_what_a_killed_life_had_sealed_is_given_back_once_it_is_redone(world, fr
     front.clear()
     router = world.run(**small)
     world.await_caught_up(router)
-    assert delivered(world, client) == 30_000
+    assert delivered(world, client) == 45_000
     world.produce(events(world, client, 300))
     world.await_caught_up(router)
-    assert delivered(world, client) == 30_300
+    assert delivered(world, client) == 45_300
     assert router.terminate() == 0
     world.account()
 
@@ -191,7 +192,9 @@ def test_one_clients_table_that_takes_no_insert_is_that_clients_alone(world, fro
     def stays_open():
         entry = circuit(router, refused)
         assert entry is not None, "the circuit disappeared while every insert was refused"
-        assert (entry["since"], entry["opened_count"]) == (first["since"], first["opened_count"])
+        assert entry["opened_count"] == first["opened_count"]
+        # It may be told from another clock's reading each time.
+        assert abs(moment_ms(entry["since"]) - moment_ms(first["since"])) < 1000
         states.add(entry["state"])
         assert circuit(router, other) is None
         assert router.get("/readyz")[0] == 200

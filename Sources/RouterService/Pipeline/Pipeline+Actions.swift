@@ -50,10 +50,12 @@ extension Pipeline {
         case .startOver:
             missGeneration()
         case .circuitOpened(let client, let message):
+            circuitsOpenedAt[client] = wall
             log.error(
                 "a client's destination refuses writes, its events become dead letters until it is mended",
                 metadata: ["client": "\(client)", "error": "\(message)"])
         case .circuitClosed(let client):
+            circuitsOpenedAt[client] = nil
             log.notice("a client's destination takes writes again", metadata: ["client": "\(client)"])
         case .serverBlamed(let fault):
             serverBlamed(fault)

@@ -33,6 +33,8 @@ final class Pipeline {
     var sealedBytes = SealedBytes()
     var memory: MemoryBudget
     var watch = ProgressWatch()
+    /// Wall clock; remembered and not computed, so that it reads the same at every look.
+    var circuitsOpenedAt: [ClientID: Int64] = [:]
     /// Of every client seen with a block, for whoever reads of its circuit.
     var databases: [ClientID: String] = [:]
     var membership = Membership()

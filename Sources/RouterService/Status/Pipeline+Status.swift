@@ -44,7 +44,8 @@ extension Pipeline {
     private func circuit(_ circuit: OpenCircuit) -> ServiceStatus.Circuit {
         ServiceStatus.Circuit(
             client_id: circuit.client.description, detail: databases[circuit.client] ?? "",
-            state: circuit.isHalfOpen ? "half_open" : "open", since: wallText(circuit.sinceMilliseconds),
+            state: circuit.isHalfOpen ? "half_open" : "open",
+            since: Timestamp.rfc3339(circuitsOpenedAt[circuit.client] ?? wall),
             opened_count: circuit.openedCount, message: circuit.message)
     }
 
