@@ -1,3 +1,4 @@
+import ClickHouseClient
 import ClientStore
 import Logging
 import PostgresClient
@@ -64,7 +65,8 @@ public struct Migrator: Sendable {
         try await ledger.lock(.everything, waitSeconds: options.waitSeconds, word: word)
         let start = ContinuousClock.now
         let jobs = try await jobs()
-        let cluster = jobs.lazy.compactMap(\.cluster).first
+        // By every client's place, not only those with work: a table of one server where one of a cluster is due would stay.
+        let cluster = try await ledger.anyCluster()
         if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: cluster) { word(remark) }
         if !jobs.isEmpty {
             try await SchemaRehearsal(warehouse: warehouse).removeLeftovers()
@@ -147,6 +149,10 @@ public struct Migrator: Sendable {
         } catch SchemaStop.failed(let text) {
             client.outcome = .failed
             client.detail = text
+        } catch let exception as ClickHouseException {
+            if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
+            client.outcome = .failed
+            client.detail = "\(exception)"
         }
         return client
     }

@@ -168,6 +168,13 @@ actor SchemaLedger {
         ).rows.first.map { Placement(cluster: $0["cluster"], user: $0["ch_user"]) }
     }
 
+    /// The cluster that clients' databases are made on, where there is one.
+    func anyCluster() throws -> String? {
+        try connection.query(
+            "SELECT cluster FROM public.schema_placement WHERE cluster IS NOT NULL ORDER BY client_id LIMIT 1"
+        ).rows.first?["cluster"]
+    }
+
     // MARK: Writing
 
     func place(_ id: ClientID, cluster: String?) throws {

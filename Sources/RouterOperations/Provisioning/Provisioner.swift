@@ -65,7 +65,9 @@ public struct Provisioner: Sendable {
         defer { warehouse.shutdown() }
         let records = try await select(selection)
         // A name that does not exist was refused above, before anything is made.
-        if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: options.cluster) { word(remark) }
+        var cluster = options.cluster
+        if cluster == nil { cluster = try await ledger.anyCluster() }
+        if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: cluster) { word(remark) }
         guard !records.isEmpty else { return ProvisionReport() }
         try await ledger.lock(.shared, waitSeconds: options.waitSeconds, word: word)
         let start = ContinuousClock.now
@@ -144,6 +146,7 @@ public struct Provisioner: Sendable {
             client.outcome = .failed
             client.detail = "\(error)"
         } catch let exception as ClickHouseException {
+            if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
             client.outcome = .failed
             client.detail = "\(exception)"
         } catch let error as ClientRepositoryError {

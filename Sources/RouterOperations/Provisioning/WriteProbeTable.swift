@@ -25,6 +25,10 @@ struct WriteProbeTable {
             }
             return nil
         } catch let exception as ClickHouseException {
+            // Without the right to make it the clients' own tables may still be made; nothing else is this table's fault.
+            guard ServerVerdict.accessCodes.contains(exception.code) else {
+                throw warehouse.refusesWrites("\(exception)")
+            }
             return
                 "\(WriteProbe.quotedTable) could not be made, so that the router cannot tell a client's trouble from the "
                 + "server's, and waits: \(exception); see deploy/clickhouse-grants.sql"
@@ -41,7 +45,11 @@ extension Warehouse {
         guard case .suspicion = ServerVerdict(code: exception.code),
             case .refused(let refusal) = await writeProbe(prober: "router command")
         else { return nil }
-        return OperationError(
+        return refusesWrites(refusal)
+    }
+
+    func refusesWrites(_ refusal: String) -> OperationError {
+        OperationError(
             "clickhouse_refuses_writes",
             "ClickHouse at \(endpoint) takes no writes, whoever the client: \(refusal); when it is mended, run the "
                 + "command again: it goes on where it stopped", isRetriable: true)
