@@ -116,7 +116,7 @@ extension Delivery {
             }
             if health.takenSinceMilliseconds >= block.lastFailureMilliseconds {
                 openCircuit(key.client, message: block.lastMessage)
-            } else if health.isProbeTableMissing || health.probeTicket != nil {
+            } else if health.isProbeTableMissing {
                 // Nothing is known of the server, so nobody is blamed.
                 batches[key.batch]!.blocks[key.client]!.keepTrying(nowMilliseconds: now, limits: limits)
                 enqueue(key)

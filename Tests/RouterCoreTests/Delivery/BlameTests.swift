@@ -13,6 +13,7 @@ private struct Driver {
     var now: Int64 = 1_000
     var inserts: [(ticket: UInt64, client: ClientID)] = []
     var writeProbes: [UInt64] = []
+    var serverProbes: [UInt64] = []
     var givenUp: [ClientID] = []
     var blamed: [ServerFault] = []
     var backCount = 0
@@ -21,6 +22,8 @@ private struct Driver {
     var completed = 0
     var missingTold = 0
     var nextOffset: Int64 = 0
+    /// What a question about rows is answered; nil holds none.
+    var readBackRefusal: String?
 
     init(_ change: (inout DeliveryLimits) -> Void = { _ in }) {
         var limits = DeliveryLimits()
@@ -56,9 +59,10 @@ private struct Driver {
                 tell(.committed(partition: partition, ticket: ticket, answer: .durable))
             case .insert(let ticket, _, let client, _, _, _): inserts.append((ticket, client))
             case .readBack(let ticket, _, _, _):
-                tell(.readBackAnswered(ticket: ticket, answer: .held(RowSet([]), offsets: [0, 1, 2])))
+                let answer = readBackRefusal.map { ReadBackAnswer.refused(message: $0) }
+                tell(.readBackAnswered(ticket: ticket, answer: answer ?? .held(RowSet([]), offsets: [0, 1, 2])))
             case .askQuiet(let ticket, _, _): tell(.quietAnswered(ticket: ticket, answer: .quiet))
-            case .probeServer(let ticket): tell(.serverProbed(ticket: ticket, isWell: true))
+            case .probeServer(let ticket): serverProbes.append(ticket)
             case .probeWrite(let ticket): writeProbes.append(ticket)
             case .deadLetterRows(let ticket, _, let client, _):
                 givenUp.append(client)
@@ -79,6 +83,9 @@ private struct Driver {
         let tickets = inserts
         inserts = []
         for (ticket, client) in tickets { tell(.insertAnswered(ticket: ticket, answer: insert(client))) }
+        let questions = serverProbes
+        serverProbes = []
+        for ticket in questions { tell(.serverProbed(ticket: ticket, isWell: true)) }
         let probes = writeProbes
         writeProbes = []
         for ticket in probes { tell(.writeProbed(ticket: ticket, answer: write)) }
@@ -124,6 +131,17 @@ private struct Driver {
         driver.run(30_000, write: .taken) { $0 == Driver.first ? Driver.disk : .acknowledged }
         #expect(driver.opened == [Driver.first] && driver.givenUp == [Driver.first])
         #expect(driver.blamed.isEmpty && driver.completed == 1)
+    }
+
+    /// A table that can neither be written nor read: every refused question is followed by one to the server, and none of
+    /// them may keep the client from being given up.
+    @Test func aClientWhoseRowsCannotBeReadBackIsGivenUp() {
+        var driver = Driver()
+        driver.readBackRefusal = "241 memory"
+        driver.seal(Driver.first)
+        driver.seal(Driver.first, Driver.second)
+        driver.run(60_000, write: .taken) { $0 == Driver.first ? Driver.disk : .acknowledged }
+        #expect(driver.opened == [Driver.first] && driver.blamed.isEmpty && driver.completed == 2)
     }
 
     @Test func anAcknowledgedInsertIsAProbeForFree() {
@@ -226,14 +244,9 @@ private struct Driver {
         driver.run(15_000, write: .taken) { _ in Driver.gone }
         #expect(!driver.delivery.openCircuits.isEmpty)
         // ClickHouse goes away with a circuit open.
-        var ticket: UInt64?
-        for _ in 0..<100 where ticket == nil {
-            driver.now += 100
-            for action in driver.delivery.handle(.tick, nowMilliseconds: driver.now) {
-                if case .probeServer(let asked) = action { ticket = asked }
-            }
-        }
-        _ = driver.delivery.handle(.serverProbed(ticket: ticket!, isWell: false), nowMilliseconds: driver.now)
+        while driver.serverProbes.isEmpty { driver.pass(100) }
+        driver.tell(.serverProbed(ticket: driver.serverProbes.removeFirst(), isWell: false))
+        #expect(driver.delivery.isServerAway)
         for _ in 0..<100 {
             driver.now += 37
             _ = driver.delivery.handle(.tick, nowMilliseconds: driver.now)

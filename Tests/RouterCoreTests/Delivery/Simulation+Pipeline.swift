@@ -209,7 +209,10 @@ extension Simulation {
         let byOrigin = scope != .batch && mutation != .forgetsOrigins
         after(random.upTo(50)) { world in
             var answer = ReadBackAnswer.unknown
-            if !world.clickHouse.isAway {
+            if world.clickHouse.broken.contains(client), client.low > 1 {
+                // What cannot be written can often not be read either.
+                answer = .refused(message: "broken")
+            } else if !world.clickHouse.isAway {
                 var held: [Int32] = []
                 for (index, row) in rows.enumerated() where world.mutation != .noReadBack {
                     let key = SimulatedClickHouse.Key(client: client, partition: row.partition, offset: row.offset)
