@@ -57,13 +57,31 @@ public struct RereadQueue: Sendable {
         waiting.append(Range(job: job, partition: partition, from: from, to: to))
     }
 
+    /// What nobody waits for any more.
+    public struct Cancelled: Sendable, Equatable {
+        /// The range that is being read is among it.
+        public var isReading = false
+        /// Tickets of dead letters, some of which may have been handed over.
+        public var letterTickets: [UInt64] = []
+
+        public init(isReading: Bool = false, letterTickets: [UInt64] = []) {
+            self.isReading = isReading
+            self.letterTickets = letterTickets
+        }
+    }
+
     /// The batch is not this member's any more.
-    /// - Returns: the range that was being read for it, which nobody waits for now.
-    public mutating func cancel(batch id: UUID128) -> Range? {
+    public mutating func cancel(batch id: UUID128) -> Cancelled {
+        var cancelled = Cancelled()
+        for range in waiting + [current].compactMap({ $0 }) where range.job.batch == id {
+            if case .deadLetters = range.job { cancelled.letterTickets.append(range.job.ticket) }
+        }
         waiting.removeAll { $0.job.batch == id }
-        guard let stopped = current, stopped.job.batch == id else { return nil }
-        current = nil
-        return stopped
+        if current?.job.batch == id {
+            cancelled.isReading = true
+            current = nil
+        }
+        return cancelled
     }
 
     /// The range to be read next, if there is one and none is being read.

@@ -57,8 +57,9 @@ final class RangeJobs {
     }
 
     func cancel(batch id: UUID128) {
-        guard let stopped = queue.cancel(batch: id) else { return }
-        if case .deadLetters = stopped.job { cancelled.append(.abandoned(ticket: stopped.job.ticket)) }
+        let stopped = queue.cancel(batch: id)
+        cancelled += stopped.letterTickets.map { .abandoned(ticket: $0) }
+        guard stopped.isReading else { return }
         lost = []
         stopReading()
     }

@@ -36,6 +36,11 @@ extension Simulation {
         // Cancelled meanwhile.
         guard member.rereads.current?.job.ticket == range.job.ticket else { return }
         if random.percent(10) && !isHealed {
+            // Some letters were handed over before it failed.
+            if case .deadLetters(let ticket, _, _, let refusals) = range.job, let first = refusals.keys.min() {
+                members[number]!.letters.send(
+                    [letter(range.partition, first, refusals[first]!)], as: .rows(ticket: ticket), isLast: false)
+            }
             members[number]!.rereads.failed(from: nil, nowMilliseconds: now)
             return
         }

@@ -90,8 +90,8 @@ extension Simulation {
             case .blockSettled(let batch, let client, _): members[number]!.sealedBytes.blockSettled(batch, client)
             case .completed(let batch): forget(number, batch)
             case .dropped(let batch):
-                if let stopped = members[number]!.rereads.cancel(batch: batch), case .deadLetters = stopped.job {
-                    members[number]!.letters.abandon(.rows(ticket: stopped.job.ticket))
+                for ticket in members[number]!.rereads.cancel(batch: batch).letterTickets {
+                    members[number]!.letters.abandon(.rows(ticket: ticket))
                 }
                 forget(number, batch)
             case .release(let partition): released(partition, by: number)
