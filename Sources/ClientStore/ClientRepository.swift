@@ -17,22 +17,27 @@ public struct ClientRepository {
         self.connection = connection
     }
 
-    /// Adds a `pending` client. Without a database it gets the one that its id makes.
+    /// Adds a `pending` client. Without a database it gets the one that its id makes. `beforeCommit` runs when Postgres
+    /// has taken it and before anybody can see it: what it throws undoes it.
     public func add(
-        name: String, id: ClientID = .random(), database: String? = nil, keyHash: KeyHash
+        name: String, id: ClientID = .random(), database: String? = nil, keyHash: KeyHash,
+        beforeCommit: (ClientRecord) throws -> Void = { _ in }
     ) throws -> ClientRecord {
         let database = database ?? DatabaseName.standard(for: id)
         try check(name: name)
         try check(database: database)
         do {
-            let result = try connection.query(
-                """
-                INSERT INTO public.clients (client_id, client_name, api_key_hash, ch_database_name)
-                VALUES ($1::uuid, $2, $3, $4) RETURNING \(ClientRecord.columns)
-                """, [id.description, name, keyHash.hex, database])
-            return try one(result, id)
-        } catch {
-            guard error.code == .uniqueViolation else { throw error }
+            return try connection.transaction { connection in
+                let result = try connection.query(
+                    """
+                    INSERT INTO public.clients (client_id, client_name, api_key_hash, ch_database_name)
+                    VALUES ($1::uuid, $2, $3, $4) RETURNING \(ClientRecord.columns)
+                    """, [id.description, name, keyHash.hex, database])
+                let record = try one(result, id)
+                try beforeCommit(record)
+                return record
+            }
+        } catch let error as PostgresError where error.code == .uniqueViolation {
             if error.constraint == "clients_ch_database_name_key" {
                 throw ClientRepositoryError(
                     .databaseTaken, "the database \(database) belongs to another client; choose another name")
@@ -76,25 +81,33 @@ public struct ClientRepository {
     }
 
     /// Gives the client another key. The one before stays valid for the time given; 0 ends it at once. A key before
-    /// that one, from an earlier rotation, ends at once in any case.
+    /// that one, from an earlier rotation, ends at once in any case. `beforeCommit` runs before the key holds: what it
+    /// throws leaves the client as it was.
     @discardableResult
     public func rotateKey(
-        _ id: ClientID, to keyHash: KeyHash, previousValidForMilliseconds: Int64
+        _ id: ClientID, to keyHash: KeyHash, previousValidForMilliseconds: Int64,
+        beforeCommit: (ClientRecord) throws -> Void = { _ in }
     ) throws -> ClientRecord {
         guard (0...Self.previousKeyLimitMilliseconds).contains(previousValidForMilliseconds) else {
             throw ClientRepositoryError(
                 .validityInvalid, "the previous key can stay valid for 0 to 365 days")
         }
-        let result = try connection.query(
-            """
-            UPDATE public.clients SET
-                previous_api_key_hash = CASE WHEN $3::bigint > 0 THEN api_key_hash END,
-                previous_api_key_expires_at = CASE WHEN $3::bigint > 0
-                    THEN clock_timestamp() + $3::bigint * interval '1 millisecond' END,
-                api_key_hash = $2
-             WHERE client_id = $1::uuid AND status <> 'deprovisioned' RETURNING \(ClientRecord.columns)
-            """, [id.description, keyHash.hex, String(previousValidForMilliseconds)])
-        if let row = result.rows.first { return try ClientRecord(row) }
+        let rotated: ClientRecord? = try connection.transaction { connection in
+            let result = try connection.query(
+                """
+                UPDATE public.clients SET
+                    previous_api_key_hash = CASE WHEN $3::bigint > 0 THEN api_key_hash END,
+                    previous_api_key_expires_at = CASE WHEN $3::bigint > 0
+                        THEN clock_timestamp() + $3::bigint * interval '1 millisecond' END,
+                    api_key_hash = $2
+                 WHERE client_id = $1::uuid AND status <> 'deprovisioned' RETURNING \(ClientRecord.columns)
+                """, [id.description, keyHash.hex, String(previousValidForMilliseconds)])
+            guard let row = result.rows.first else { return nil }
+            let record = try ClientRecord(row)
+            try beforeCommit(record)
+            return record
+        }
+        if let rotated { return rotated }
         guard try find(id) != nil else { throw notFound(id) }
         throw ClientRepositoryError(
             .statusRefused, "client \(id) is deprovisioned: no key of it is accepted, so there is none to replace")

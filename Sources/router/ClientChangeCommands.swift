@@ -31,23 +31,29 @@ extension ClientCommand {
         func run() async throws {
             let context = try common.start()
             try await CommandRunner.run {
-                let rotated = try ClientOperations(settings: context.settings).rotateKey(
-                    id, keepOldMilliseconds: keepOld)
-                if report.json { return try Terminal.printJSON(rotated) }
-                Terminal.printFields([
-                    ("Client", rotated.clientID), ("Its hash", rotated.apiKeyHash),
-                    (
-                        "Key before",
-                        rotated.previousKeyExpiresAt.map { "accepted until \($0)" } ?? "not accepted any more"
-                    ),
-                ])
-                Terminal.printLines(["API key     \(Terminal.styled(rotated.apiKey, .bold))", ""])
-                if rotated.endedEarlier {
-                    Terminal.printLines(["The key of the rotation before that was still accepted, and is not any more."]
-                    )
+                try ClientOperations(settings: context.settings).rotateKey(id, keepOldMilliseconds: keepOld) {
+                    rotated in
+                    try print(rotated)
+                    try StandardOutput.settle(
+                        orElse: "the key was not changed, because the new one would have been lost")
                 }
-                Terminal.printLines(["The key is not shown again."])
             }
+        }
+
+        private func print(_ rotated: RotatedKeyDocument) throws {
+            if report.json { return try Terminal.printJSON(rotated) }
+            Terminal.printFields([
+                ("Client", rotated.clientID), ("Its hash", rotated.apiKeyHash),
+                (
+                    "Key before",
+                    rotated.previousKeyExpiresAt.map { "accepted until \($0)" } ?? "not accepted any more"
+                ),
+            ])
+            Terminal.printLines(["API key     \(Terminal.styled(rotated.apiKey, .bold))", ""])
+            if rotated.endedEarlier {
+                Terminal.printLines(["The key of the rotation before that was still accepted, and is not any more."])
+            }
+            Terminal.printLines(["The key is not shown again."])
         }
     }
 
@@ -148,6 +154,7 @@ extension ClientCommand {
                     }
                 }
                 let client = try await setting.set(id, days: days)
+                StandardOutput.outcome("client \(id) was changed; see it with: router client show \(id)")
                 if report.json { return try Terminal.printJSON(client) }
                 Terminal.printFields(client.fields)
             }
@@ -215,6 +222,7 @@ extension ClientCommand {
                     Terminal.progress("erase: \($0)")
                 }
                 Terminal.progress("")
+                StandardOutput.outcome(result.lines.joined(separator: " "))
                 if report.json { try Terminal.printJSON(result) } else { Terminal.printLines(result.lines) }
                 if !result.isComplete { throw ExitStatus.attention }
             }
@@ -234,6 +242,7 @@ struct ChangeOptions: ParsableArguments {
         let context = try common.start()
         try await CommandRunner.run {
             let client = try change(try ClientOperations(settings: context.settings))
+            StandardOutput.outcome("client \(id) was changed; see it with: router client show \(id)")
             if report.json { return try Terminal.printJSON(client) }
             Terminal.printFields(client.fields)
         }

@@ -44,20 +44,26 @@ struct ClientCommand: AsyncParsableCommand {
         func run() async throws {
             let context = try common.start()
             try await CommandRunner.run {
-                let made = try ClientOperations(settings: context.settings).add(name: name, id: id, database: database)
-                if report.json { return try Terminal.printJSON(made) }
-                Terminal.printLines([
-                    "Client    \(made.clientID)",
-                    "Name      \(TextTable.printable(made.clientName))",
-                    "Status    \(made.status)",
-                    "Database  \(made.databaseName)",
-                    "API key   \(Terminal.styled(made.apiKey, .bold))",
-                    "Its hash  \(made.apiKeyHash)",
-                    "",
-                    "The key is not shown again. Producers send client_id and api_key_hash with each event.",
-                    "Next: router provision \(made.clientID)",
-                ])
+                try ClientOperations(settings: context.settings).add(name: name, id: id, database: database) { made in
+                    try print(made)
+                    try StandardOutput.settle(orElse: "no client was made, because its key would have been lost")
+                }
             }
+        }
+
+        private func print(_ made: NewClientDocument) throws {
+            if report.json { return try Terminal.printJSON(made) }
+            Terminal.printLines([
+                "Client    \(made.clientID)",
+                "Name      \(TextTable.printable(made.clientName))",
+                "Status    \(made.status)",
+                "Database  \(made.databaseName)",
+                "API key   \(Terminal.styled(made.apiKey, .bold))",
+                "Its hash  \(made.apiKeyHash)",
+                "",
+                "The key is not shown again. Producers send client_id and api_key_hash with each event.",
+                "Next: router provision \(made.clientID)",
+            ])
         }
     }
 

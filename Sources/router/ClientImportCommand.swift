@@ -45,9 +45,17 @@ extension ClientCommand {
             let context = try common.start()
             try await CommandRunner.run {
                 do {
-                    let result = try ClientOperations(settings: context.settings).importClients(
-                        from: file, isCSV: isCSV ?? false, keysPath: keys)
-                    try print(result)
+                    try ClientOperations(settings: context.settings).importClients(
+                        from: file, isCSV: isCSV ?? false, keysPath: keys
+                    ) { result in
+                        if let keys = result.keysFile {
+                            StandardOutput.outcome(
+                                "\(result.imported.grouped) clients were added, their keys are in \(keys)")
+                            return try print(result)
+                        }
+                        try print(result)
+                        try StandardOutput.settle(orElse: "no client was added, because the keys would have been lost")
+                    }
                 } catch let refusal as ImportRefusal {
                     Terminal.printError("router: \(refusal.message)")
                     throw ExitStatus.failure

@@ -36,12 +36,12 @@ struct DatabaseCommand: AsyncParsableCommand {
                 let result = try DatabaseOperations(settings: context.settings).upgrade(
                     reapplyChanged: reapplyChanged, progress: Terminal.progress)
                 Terminal.progress("")
+                let names = result.applied.map(String.init).joined(separator: ", ")
+                let summary = result.applied.isEmpty ? "Nothing was missing." : "Applied: version \(names)."
+                StandardOutput.outcome(summary)
                 if report.json { return try Terminal.printJSON(result) }
                 Terminal.print(result.table)
-                let names = result.applied.map(String.init).joined(separator: ", ")
-                Terminal.printLines([
-                    "", result.applied.isEmpty ? "Nothing was missing." : "Applied: version \(names).",
-                ])
+                Terminal.printLines(["", summary])
                 if let remark = result.remark { Terminal.printLines(["Note: \(remark)"]) }
             }
         }

@@ -62,6 +62,8 @@ struct DeprovisionCommand: AsyncParsableCommand {
                 }
             } else if !report.json {
                 try show(plans)
+                // What cannot be taken back is not done where nobody can see what it is.
+                try StandardOutput.settle(orElse: "nothing was deprovisioned")
             }
             var options = Deprovisioner.Options()
             options.keepData = keepData
@@ -71,7 +73,12 @@ struct DeprovisionCommand: AsyncParsableCommand {
                 Terminal.progress("deprovision: \($0)")
             }
             Terminal.progress("")
-            if report.json { try Terminal.printJSON(result) } else { Self.print(result) }
+            StandardOutput.outcome(Self.lines(result, isStyled: false).joined(separator: "; "))
+            if report.json {
+                try Terminal.printJSON(result)
+            } else {
+                Terminal.printLines(Self.lines(result, isStyled: true))
+            }
             if !result.isComplete { throw ExitStatus.attention }
         }
     }
@@ -81,8 +88,8 @@ struct DeprovisionCommand: AsyncParsableCommand {
         for plan in plans { Terminal.printFields(plan.fields + [("", "")].filter { _ in plans.count > 1 }) }
     }
 
-    private static func print(_ result: DeprovisionReport) {
-        for client in result.clients {
+    private static func lines(_ result: DeprovisionReport, isStyled: Bool) -> [String] {
+        result.clients.map { client in
             var text =
                 switch client.outcome {
                 case .dropped: "database dropped, \(client.rows.grouped) rows"
@@ -95,7 +102,7 @@ struct DeprovisionCommand: AsyncParsableCommand {
             }
             if let detail = client.detail { text += ": " + TextTable.oneLine(detail) }
             let style: Terminal.Style = client.outcome == .failed ? .red : .green
-            Terminal.printLines(["\(client.clientID)  \(Terminal.styled(client.status, style)), \(text)"])
+            return "\(client.clientID)  \(isStyled ? Terminal.styled(client.status, style) : client.status), \(text)"
         }
     }
 }

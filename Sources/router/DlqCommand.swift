@@ -191,8 +191,9 @@ struct DlqDiscard: AsyncParsableCommand {
                 guard readLine() == "yes" else { throw OperationError("not_confirmed", "nothing was discarded") }
             }
             let result = try await discard(isDryRun: dryRun)
-            if report.json { return try Terminal.printJSON(result) }
             let text = dryRun ? "would be discarded" : "discarded"
+            if !dryRun { StandardOutput.outcome("\(result.discarded.grouped) dead letters discarded") }
+            if report.json { return try Terminal.printJSON(result) }
             Terminal.printLines(["\(result.discarded.grouped) dead letters \(text)."])
         }
     }
@@ -241,6 +242,7 @@ struct DlqExport: AsyncParsableCommand {
                 } else {
                     leftOut += 1
                 }
+                try StandardOutput.check()
             }
             let note = leftOut > 0 ? ", \(leftOut.grouped) left out, which are no line of text" : ""
             Terminal.printError("exported \((written - leftOut).grouped) dead letters\(note)")

@@ -70,6 +70,9 @@ struct DlqReplay: AsyncParsableCommand {
             if follow { return try await follow(replay, context) }
             let result = try await replay.replay { Terminal.progress("replay: \($0)") }
             Terminal.progress("")
+            if !dryRun {
+                StandardOutput.outcome("\(result.delivered.grouped) delivered, \(result.failed.grouped) failed again")
+            }
             if report.json { try Terminal.printJSON(result) } else { Self.print(result) }
             if result.needsPerson { throw ExitStatus.attention }
         }
@@ -94,6 +97,7 @@ struct DlqReplay: AsyncParsableCommand {
                     "delivered": "\(round.delivered)", "failed": "\(round.failed)", "skipped": "\(round.skipped)",
                 ])
         }
+        StandardOutput.outcome("the replay was stopped, with its last part finished")
         if report.json { try Terminal.printJSON(["stopped": true]) }
     }
 }

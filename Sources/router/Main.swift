@@ -9,6 +9,7 @@ import Foundation
 @main
 enum Main {
     static func main() async {
+        StandardOutput.prepare()
         var status = EXIT_SUCCESS
         do {
             var command = try Router.parseAsRoot()
@@ -17,6 +18,8 @@ enum Main {
             } else {
                 try command.run()
             }
+        } catch is StandardOutput.Failure {
+            // `finish` has the status and the words for it.
         } catch {
             // As `ParsableArguments.exit(withError:)` does: help and the version are no errors.
             status = Router.exitCode(for: error).rawValue
@@ -25,6 +28,7 @@ enum Main {
                 if status == EXIT_SUCCESS { Terminal.printLines([text]) } else { Terminal.printError(text) }
             }
         }
+        status = StandardOutput.finish(status: status)
         fflush(nil)
         _exit(status)
     }

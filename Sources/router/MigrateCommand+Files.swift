@@ -28,6 +28,7 @@ struct MigrateNewCommand: AsyncParsableCommand {
     func run() async throws {
         try await CommandRunner.run {
             let path = try MigrationScaffold.make(name: name, directory: migrations, client: client)
+            StandardOutput.outcome("the file is \(path)")
             if report.json { return try Terminal.printJSON(["file": path]) }
             Terminal.printLines([path])
         }
@@ -101,6 +102,7 @@ struct MigrateRepairCommand: AsyncParsableCommand {
             defer { migrator.shutdown() }
             let repair = SchemaRepair(version: migration, action: try action(), reason: reason)
             try await migrator.repair(id, repair, word: SchemaOutput.word)
+            StandardOutput.outcome("the repair is recorded")
             if report.json { return try Terminal.printJSON(["client_id": id.description, "repaired": "true"]) }
             Terminal.printLines(["Recorded. Next: router migrate up --client \(id)"])
         }

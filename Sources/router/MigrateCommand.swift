@@ -109,16 +109,16 @@ struct MigrateUpCommand: AsyncParsableCommand {
     }
 
     private func print(_ result: MigrationReport) throws {
+        let notStarted = result.count(.notStarted)
+        let counts =
+            "\(result.count(.migrated)) migrated, \(result.count(.unchanged)) unchanged, "
+            + "\(result.count(.refused)) refused, \(result.count(.failed)) failed"
+            + (notStarted > 0 ? ", \(notStarted) not begun" : "")
+        StandardOutput.outcome(counts)
         if report.json {
             try Terminal.printJSON(result)
         } else {
-            let notStarted = result.count(.notStarted)
-            Terminal.printLines([
-                "\(result.count(.migrated)) migrated, \(result.count(.unchanged)) unchanged, "
-                    + "\(result.count(.refused)) refused, \(result.count(.failed)) failed"
-                    + (notStarted > 0 ? ", \(notStarted) not begun" : "") + "; "
-                    + SchemaOutput.rate(result.statements, result.seconds)
-            ])
+            Terminal.printLines(["\(counts); \(SchemaOutput.rate(result.statements, result.seconds))"])
         }
         if let stopped = result.stopped { Terminal.printError("router: stopped: \(TextTable.oneLine(stopped))") }
         // A canary that fails is one client's; a lock or a server lost is a failure of the command.

@@ -129,6 +129,7 @@ struct OffsetsCommand: AsyncParsableCommand {
                     }
                 }
                 try operations.accept(plan)
+                StandardOutput.outcome("accepted; see it with: router offsets show")
                 if report.json { return try Terminal.printJSON(plan) }
                 Terminal.printLines(
                     (yes ? plan.lines : []) + [

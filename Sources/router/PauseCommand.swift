@@ -104,6 +104,11 @@ struct ResumeCommand: AsyncParsableCommand {
 
 private enum PausePrinter {
     static func print(_ result: PauseReport, _ report: ReportOptions, unchanged: String?) throws {
+        if unchanged != nil {
+            StandardOutput.outcome(
+                result.changed.isEmpty
+                    ? "nothing had to be changed" : "changed \(result.changed.joined(separator: ", "))")
+        }
         if report.json { return try Terminal.printJSON(result) }
         if !result.changed.isEmpty {
             Terminal.printLines(["Changed: \(result.changed.joined(separator: ", ")).", ""])

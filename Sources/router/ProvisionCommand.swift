@@ -80,22 +80,32 @@ struct ProvisionCommand: AsyncParsableCommand {
     }
 
     private func print(_ result: ProvisionReport) throws {
+        let counts =
+            "\(result.count(.provisioned)) provisioned, \(result.count(.unchanged)) unchanged, "
+            + "\(result.count(.refused)) refused, \(result.count(.failed)) failed"
+        StandardOutput.outcome(([counts] + Self.lostPasswords(result)).joined(separator: "; "))
         if report.json {
             try Terminal.printJSON(result)
         } else if result.clients.isEmpty {
             Terminal.printLines(["There is no pending client."])
         } else if result.clients.count > 1 {
-            Terminal.printLines([
-                "\(result.count(.provisioned)) provisioned, \(result.count(.unchanged)) unchanged, "
-                    + "\(result.count(.refused)) refused, \(result.count(.failed)) failed; "
-                    + SchemaOutput.rate(result.statements, result.seconds)
-            ])
+            Terminal.printLines(["\(counts); \(SchemaOutput.rate(result.statements, result.seconds))"])
         }
         if let stopped = result.stopped {
             Terminal.printError("router: \(TextTable.oneLine(stopped)); the clients not listed were not begun")
             throw ExitStatus.failure
         }
         if !result.isComplete { throw ExitStatus.attention }
+    }
+
+    /// Nobody has seen the passwords then, and they are kept nowhere.
+    private static func lostPasswords(_ result: ProvisionReport) -> [String] {
+        let users = result.clients.compactMap { $0.password == nil ? nil : $0.user }
+        if users.isEmpty { return [] }
+        return [
+            "passwords were made that may not have been shown: give these ClickHouse users others (ALTER USER … IDENTIFIED BY …): "
+                + users.joined(separator: ", ")
+        ]
     }
 
     private static func line(_ client: ProvisionReport.Client) -> String {

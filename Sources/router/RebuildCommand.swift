@@ -55,6 +55,7 @@ struct RebuildCommand: AsyncParsableCommand {
             let rebuilder = Rebuilder(settings: context.settings, options: options, log: context.log)
             let result = try await rebuilder.rebuild { Terminal.progress("rebuild: \($0)") }
             Terminal.progress("")
+            if !dryRun { StandardOutput.outcome(result.lines.joined(separator: " ")) }
             if report.json { try Terminal.printJSON(result) } else { Terminal.printLines(result.lines) }
             if !dryRun, result.refused > 0 { throw ExitStatus.attention }
         }

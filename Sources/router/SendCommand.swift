@@ -114,6 +114,7 @@ struct SendCommand: AsyncParsableCommand {
                 Terminal.progress("send: \(sent.grouped) acknowledged\(failures)")
             }
             Terminal.progress("")
+            StandardOutput.outcome("\(result.sent.grouped) events were sent to \(result.topic)")
             if report.json { try Terminal.printJSON(result) } else { Self.print(result) }
             if result.failed > 0 || result.firstFailure != nil {
                 Terminal.printError(

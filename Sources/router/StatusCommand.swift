@@ -58,6 +58,7 @@ struct StatusCommand: AsyncParsableCommand {
         while true {
             let lines = Self.lines(await reader.read())
             if Terminal.isOutputTerminal { Terminal.redraw(lines) } else { Terminal.printLines(lines + [""]) }
+            try StandardOutput.check()
             try await Task.sleep(for: .seconds(interval))
         }
     }

@@ -19,6 +19,6 @@ final class LogOutput: Sendable {
     /// A line that cannot be written is dropped: there is no better place to complain, and a full disk must not stop
     /// the router.
     func write(_ line: String) {
-        lock.withLock { _ in StandardStream.write(line, to: descriptor) }
+        lock.withLock { _ in _ = StandardStream.write(line, to: descriptor) }
     }
 }

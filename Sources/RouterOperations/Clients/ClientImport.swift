@@ -43,10 +43,12 @@ extension ClientOperations {
     /// - Parameters:
     ///   - path: `-` for standard input.
     ///   - keysPath: a file that is not there yet; the new keys go into it, one JSON object a line, before any client is
-    ///     there. nil: they are in the answer.
+    ///     there. nil: they are in the report that `show` gets.
+    ///   - show: what the caller tells of it. It is called before any client is there when it has the keys, so that none
+    ///     is added whose key was lost; else afterwards.
     public func importClients(
-        from path: String, isCSV: Bool, keysPath: String?
-    ) throws -> ClientImportReport {
+        from path: String, isCSV: Bool, keysPath: String?, show: (ClientImportReport) throws -> Void
+    ) throws {
         var file = ClientImportFile(try Self.read(path), isCSV ? .csv : .jsonl)
         let made = file.entries.map(Self.made)
         if file.problem == nil { try findTaken(made, &file) }
@@ -59,21 +61,27 @@ extension ClientOperations {
                 apiKey: one.key?.text, apiKeyHash: one.client.keyHash.hex)
         }
         var written: String?
+        var isShown = false
         do {
             try repository.add(made.map(\.client)) {
-                guard let keysPath else { return }
+                guard let keysPath else {
+                    try show(ClientImportReport(imported: clients.count, keysFile: nil, clients: clients))
+                    isShown = true
+                    return
+                }
                 try Self.write(clients, to: keysPath)
                 written = keysPath
             }
         } catch let error as PostgresError where error.code == .timedOut || error.code == .connectionLost {
             // Whether it was committed is not known: the keys stay, as the clients may be there.
-            throw written == nil ? error : Self.unknownOutcome(error, written)
+            throw written == nil && !isShown ? error : Self.unknownOutcome(error, written)
         } catch {
             if let written { unlink(written) }
             throw error
         }
-        let shown = keysPath == nil ? clients : clients.map(Self.withoutKey)
-        return ClientImportReport(imported: clients.count, keysFile: keysPath, clients: shown)
+        guard let keysPath else { return }
+        try show(
+            ClientImportReport(imported: clients.count, keysFile: keysPath, clients: clients.map(Self.withoutKey)))
     }
 
     private static func made(_ entry: ClientImportFile.Entry) -> (client: NewClient, key: APIKey?) {
@@ -102,7 +110,10 @@ extension ClientOperations {
         OperationError(
             "import_unknown",
             "the connection to Postgres broke while the clients were committed: see with `router client list` whether they are "
-                + "there. Their keys are in \(keysPath ?? "no file"); remove it when they are not. (\(error))")
+                + "there. Their keys "
+                + (keysPath.map { "are in \($0); remove it when they are not." }
+                    ?? "were shown, and are void when they are not.")
+                + " (\(error))")
     }
 
     private static func withoutKey(_ client: ClientImportReport.Client) -> ClientImportReport.Client {

@@ -18,14 +18,36 @@ public struct ClientOperations {
         repository = ClientRepository(try PostgresConnection(settings.postgresSettings))
     }
 
-    /// Makes a `pending` client and its key. The key leaves the program in the answer and is kept nowhere.
-    public func add(name: String, id: ClientID?, database: String?) throws -> NewClientDocument {
+    /// Makes a `pending` client and its key. The key leaves the program by `show` and is kept nowhere, so it is shown
+    /// before the client is there: where it cannot be shown, no client is made.
+    public func add(
+        name: String, id: ClientID?, database: String?, show: (NewClientDocument) throws -> Void
+    ) throws {
         try Self.check(name: name)
+        let id = id ?? .random()
         let key = APIKey.generate()
-        let record = try repository.add(name: name, id: id ?? .random(), database: database, keyHash: key.hash)
-        return NewClientDocument(
-            clientID: record.id.description, clientName: record.name, status: record.status.rawValue,
-            databaseName: record.databaseName, apiKey: key.text, apiKeyHash: key.hash.hex)
+        try Self.shownFirst("client \(id) was made", id) { isShown in
+            _ = try repository.add(name: name, id: id, database: database, keyHash: key.hash) { record in
+                try show(
+                    NewClientDocument(
+                        clientID: record.id.description, clientName: record.name, status: record.status.rawValue,
+                        databaseName: record.databaseName, apiKey: key.text, apiKeyHash: key.hash.hex))
+                isShown = true
+            }
+        }
+    }
+
+    /// A commit that fails after the key was shown is told apart from a failure before: a person holds a key.
+    private static func shownFirst(_ what: String, _ id: ClientID, _ body: (inout Bool) throws -> Void) throws {
+        var isShown = false
+        do {
+            try body(&isShown)
+        } catch let error as PostgresError where isShown {
+            throw OperationError(
+                "key_unknown",
+                "the key was shown, but Postgres did not confirm that \(what): see with `router client show \(id)`; the key "
+                    + "is void if it was not. (\(error))")
+        }
     }
 
     /// Every client, with what ClickHouse knows of it. The clients are shown also when ClickHouse is away.
@@ -63,18 +85,27 @@ public struct ClientOperations {
 
     // MARK: Changes
 
-    /// Another key. It leaves the program in the answer and is kept nowhere.
-    public func rotateKey(_ id: ClientID, keepOldMilliseconds: Int64) throws -> RotatedKeyDocument {
+    /// Another key. It leaves the program by `show` and is kept nowhere; where it cannot be shown, the key before stays.
+    public func rotateKey(
+        _ id: ClientID, keepOldMilliseconds: Int64, show: (RotatedKeyDocument) throws -> Void
+    ) throws {
         let before = try found(id)
         let key = APIKey.generate()
-        let after = try repository.rotateKey(id, to: key.hash, previousValidForMilliseconds: keepOldMilliseconds)
         let now = Int64(Date().timeIntervalSince1970 * 1000)
-        return RotatedKeyDocument(
-            clientID: id.description, apiKey: key.text, apiKeyHash: key.hash.hex,
-            previousKeyExpiresAt: after.previousKeyExpiresAtMilliseconds.flatMap {
-                TimeText.rfc3339(milliseconds: $0)
-            },
-            endedEarlier: before.previousKeyExpiresAtMilliseconds.map { $0 > now } ?? false)
+        try Self.shownFirst("client \(id) has it (\"Changed\" is then)", id) { isShown in
+            try repository.rotateKey(
+                id, to: key.hash, previousValidForMilliseconds: keepOldMilliseconds
+            ) { after in
+                try show(
+                    RotatedKeyDocument(
+                        clientID: id.description, apiKey: key.text, apiKeyHash: key.hash.hex,
+                        previousKeyExpiresAt: after.previousKeyExpiresAtMilliseconds.flatMap {
+                            TimeText.rfc3339(milliseconds: $0)
+                        },
+                        endedEarlier: before.previousKeyExpiresAtMilliseconds.map { $0 > now } ?? false))
+                isShown = true
+            }
+        }
     }
 
     public func suspend(_ id: ClientID) throws -> ClientDocument {

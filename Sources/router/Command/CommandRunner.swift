@@ -8,6 +8,9 @@ enum CommandRunner {
             try await body()
         } catch let code as ExitCode {
             throw code
+        } catch let failure as StandardOutput.Failure {
+            Terminal.progress("")
+            throw failure
         } catch let error as ValidationError {
             throw error
         } catch {

@@ -26,15 +26,15 @@ enum Terminal {
         isOutputTerminal && allowsColours ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
     }
 
-    static func printError(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func printError(_ text: String) { writeError(text + "\n") }
 
     static func printLines(_ lines: [String]) {
-        write(lines.map { $0 + "\n" }.joined(), to: STDOUT_FILENO)
+        StandardOutput.write(lines.map { $0 + "\n" }.joined())
     }
 
     /// A screen that replaces the one before it, on a terminal. Each line is wiped to its end, so that nothing flickers.
     static func redraw(_ lines: [String]) {
-        write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J", to: STDOUT_FILENO)
+        StandardOutput.write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J")
     }
 
     /// Labels and values, one a line, the values below each other.
@@ -48,17 +48,17 @@ enum Terminal {
     }
 
     /// A question, on standard error: the answer comes behind it.
-    static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
+    static func prompt(_ text: String) { writeError(text) }
 
     static func print(_ table: TextTable) { printLines(table.lines { styled($0, .bold) }) }
 
     static func printJSON(_ value: some Encodable) throws {
-        write(try JSONDocument.text(value, isForPerson: isOutputTerminal) + "\n", to: STDOUT_FILENO)
+        StandardOutput.write(try JSONDocument.text(value, isForPerson: isOutputTerminal) + "\n")
     }
 
     /// Asks on standard error; anything but a yes is a no.
     static func confirm(_ question: String) -> Bool {
-        write(question + " [y/N] ", to: STDERR_FILENO)
+        writeError(question + " [y/N] ")
         let answer = (readLine() ?? "").lowercased()
         return answer == "y" || answer == "yes"
     }
@@ -66,10 +66,9 @@ enum Terminal {
     /// Progress, on a terminal only: the line is written over by the next one. Empty to wipe it.
     static func progress(_ text: String) {
         guard isErrorTerminal, ProcessInfo.processInfo.environment["TERM"] != "dumb" else { return }
-        write("\r\u{1B}[K" + text, to: STDERR_FILENO)
+        writeError("\r\u{1B}[K" + text)
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        StandardStream.write(text, to: descriptor)
-    }
+    /// What standard error does not take is dropped: there is no better place to complain.
+    private static func writeError(_ text: String) { StandardStream.write(text, to: STDERR_FILENO) }
 }

@@ -68,14 +68,14 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func printSummary(_ status: ServiceStatus) throws {
-        if report.json { return try Terminal.printJSON(status) }
-        guard untilCaughtUp else { return }
         let dead = status.dead_lettered.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-        Terminal.printLines([
+        let summary =
             "consumed \(status.consumed), delivered \(status.delivered), dead letters "
-                + "\(status.dead_lettered.values.reduce(0, +))"
-                + (dead.isEmpty ? "" : " (\(dead.joined(separator: ", ")))")
-        ])
+            + "\(status.dead_lettered.values.reduce(0, +))"
+            + (dead.isEmpty ? "" : " (\(dead.joined(separator: ", ")))")
+        StandardOutput.outcome(summary)
+        if report.json { return try Terminal.printJSON(status) }
+        if untilCaughtUp { Terminal.printLines([summary]) }
     }
 }
 

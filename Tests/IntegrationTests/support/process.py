@@ -45,13 +45,14 @@ class Finished:
         return f"router {' '.join(self.arguments)} (status {self.status}):\n{self.err[-3000:]}"
 
 
-def run_command(binary, environment, arguments, seconds=COMMAND_SECONDS, input=None):
+def run_command(binary, environment, arguments, seconds=COMMAND_SECONDS, input=None, stdout=subprocess.PIPE):
+    """`stdout` may be another file than the pipe that is read to its end."""
     arguments = tuple(map(str, arguments))
     done = subprocess.run(
         [binary, *arguments], env=environment, input=input, stdin=None if input else subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds,
+        stdout=stdout, stderr=subprocess.PIPE, timeout=seconds,
     )
-    return Finished(arguments, done.returncode, done.stdout.decode(), done.stderr.decode(errors="replace"))
+    return Finished(arguments, done.returncode, (done.stdout or b"").decode(), done.stderr.decode(errors="replace"))
 
 
 class Router:

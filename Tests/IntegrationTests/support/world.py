@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
+from subprocess import PIPE
 
 import psycopg2
 
@@ -106,9 +107,9 @@ class World:
         settings = clean_environment() | self.settings | {name: str(value) for name, value in overrides.items()}
         return {name: value for name, value in settings.items() if value != ""}
 
-    def cli(self, *arguments, prints_key=False, input=None, seconds=120, **overrides):
+    def cli(self, *arguments, prints_key=False, input=None, seconds=120, stdout=PIPE, **overrides):
         """Runs a command; what it prints is searched for secrets, but for the key that `client add` shows once."""
-        done = run_command(self.binary, self.environment(overrides), arguments, seconds, input)
+        done = run_command(self.binary, self.environment(overrides), arguments, seconds, input, stdout)
         self.secrets.check(done.err, f"standard error of router {' '.join(done.arguments)}")
         if not prints_key:
             self.secrets.check(done.out, f"standard output of router {' '.join(done.arguments)}")
