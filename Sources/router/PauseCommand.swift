@@ -58,7 +58,7 @@ struct PauseCommand: AsyncParsableCommand {
     func run() async throws {
         let context = try common.start()
         try await CommandRunner.run {
-            let operations = try PauseOperations(settings: context.settings)
+            let operations = try PauseOperations(settings: context.settings, log: context.log)
             if let target = target.target, let reason {
                 try PausePrinter.print(
                     try operations.pause(target, reason: reason), report, unchanged: "It was paused already.")
@@ -96,7 +96,7 @@ struct ResumeCommand: AsyncParsableCommand {
         try await CommandRunner.run {
             guard let target = target.target else { return }
             try PausePrinter.print(
-                try PauseOperations(settings: context.settings).resume(target), report,
+                try PauseOperations(settings: context.settings, log: context.log).resume(target), report,
                 unchanged: "It was not paused.")
         }
     }

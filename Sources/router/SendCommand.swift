@@ -8,7 +8,7 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Sends sample events to the raw topic, good and bad ones.",
         discussion: """
             Visitors of a shop, in the names of all active clients: sessions, page views, purchases. The same seed makes the same \
-            events but for their times. Topics that are missing are created. It ends when Kafka has acknowledged every event.
+            events but for their times. A topic that is missing is an error without --create-topics: its name may be misspelt. It ends when Kafka has acknowledged every event.
 
             Ways of being bad: \(SampleKind.bad.map(\.name).joined(separator: ", ")).
 
@@ -51,6 +51,9 @@ struct SendCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Send the lines of this file as they are; - for standard input.", valueName: "file"))
     var file: String?
+
+    @Flag(help: "Create the raw and the dead-letter topic where they are missing, as router run does.")
+    var createTopics = false
 
     enum CredentialsPlace: String, ExpressibleByArgument, CaseIterable {
         case body, headers
@@ -107,8 +110,9 @@ struct SendCommand: AsyncParsableCommand {
         let context = try common.start()
         try await CommandRunner.run {
             let source: SendOptions.Source = try file.map { .lines(path: $0) } ?? .samples(samples())
-            let options = SendOptions(
+            var options = SendOptions(
                 source: source, count: count ?? (file == nil ? Sender.defaultCount : nil), rate: rate)
+            options.createsTopics = createTopics
             let result = try Sender(settings: context.settings, log: context.log).send(options) { sent, failed in
                 let failures = failed > 0 ? ", \(failed.grouped) failed" : ""
                 Terminal.progress("send: \(sent.grouped) acknowledged\(failures)")

@@ -177,3 +177,29 @@ def test_send_takes_lines_as_they_are(world):
     answer = world.cli("send", FROM_FILE, "-", input=b"\n".join(lines) + b"\n")
     assert answer.status == 0, answer
     assert sorted(value for _, value, _ in sent(world)) == sorted(lines)
+
+
+def test_send_to_a_topic_that_is_missing_is_refused_and_makes_none(world):
+    misspelt = world.raw + "s"
+    answer = world.cli("send", FROM_FILE, "-", input=b"{}\n", KAFKA_RAW_TOPIC=misspelt)
+    assert answer.status == 1 and "kafka_topic_missing" in answer.err and misspelt in answer.err, answer
+    assert f"'{world.raw}'" in answer.err, "the topic with the nearest name is named"
+    assert misspelt not in world.broker.admin.list_topics(timeout=20).topics
+    made = world.cli("send", FROM_FILE, "-", "--create-topics", "--json", input=b"{}\n", KAFKA_RAW_TOPIC=misspelt)
+    assert made.status == 0 and made.json["created_topics"] == [misspelt] and made.json["sent"] == 1
+
+
+def test_a_misspelt_variable_is_a_warning_with_the_nearest_name(world):
+    value = "a-value-that-may-be-a-secret"
+    misspelt = {
+        "KAFKA_BOOTSTRAP_SERVER": "KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_PASWORD": "CLICKHOUSE_PASSWORD",
+        "POSTGRES_METADATA_PASSWORD_FIL": "POSTGRES_METADATA_PASSWORD_FILE", "REDIS_URI": "REDIS_URL",
+    }
+    others = {"CLICKHOUSE_SERVICE_HOST": "10.0.0.1", "KAFKA_PORT": "tcp://10.0.0.1:9092", "REDIS_TLS": "1"}
+    answer = world.cli("client", "list", "--json", **dict.fromkeys(misspelt, value), **others)
+    assert answer.status == 0 and answer.json is not None
+    for name, meant in misspelt.items():
+        (line,) = [each for each in answer.err.splitlines() if f"variable {name} " in each]
+        assert f"did you mean {meant}?" in line
+    assert value not in answer.err and not any(name in answer.err for name in others)
+    assert "is not a setting" not in world.cli("client", "list").err

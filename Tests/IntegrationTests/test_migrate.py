@@ -76,6 +76,20 @@ def test_target_stops_there(world, folder):
     assert versions(world, client) == [1, 2, 3, 4]
 
 
+def test_a_target_that_no_file_has_is_refused_before_anything(world, folder):
+    client, pending = world.add_client(), world.add_client(provision=False)
+    folder.add(ADD % "three")
+    for arguments in (["--target", 9], ["--target", 9, "--dry-run"]):
+        answer = up(world, folder, *arguments)
+        assert answer.status == 1 and "migration_version_unknown" in answer.err and "9" in answer.err, answer
+        assert not answer.out.strip()
+    assert versions(world, client) == [1, 2] and "three" not in columns(world, client.database)
+    answer = world.cli("provision", pending.client_id, "--target", 9)
+    assert answer.status == 1 and "migration_version_unknown" in answer.err, answer
+    assert versions(world, pending) == []
+    assert world.sql("SELECT status FROM clients WHERE client_id = %s", pending.client_id) == [("pending",)]
+
+
 def test_a_dry_run_prints_the_sql_and_changes_nothing(world, folder):
     client = world.add_client()
     folder.add(ADD % "one" + MAKE_VIEW)

@@ -124,6 +124,18 @@ def test_what_cannot_be_paused_is_refused(world):
     assert world.sql("SELECT count(*) FROM pauses WHERE group_id = %s", world.group) == [(0,)]
 
 
+def test_a_partition_that_the_topic_does_not_have_is_refused(world):
+    for arguments in (["pause", "--reason", "r", "--partition", 0, "--partition", 99], ["resume", "--partition", 99]):
+        answer = world.cli(*arguments)
+        assert answer.status == 1 and "partition_unknown" in answer.err and "99" in answer.err, answer
+    assert world.sql("SELECT count(*) FROM pauses WHERE group_id = %s", world.group) == [(0,)]
+    # One that is paused can be resumed though the topic has it no more, and though Kafka does not answer.
+    assert world.cli("pause", "--partition", 1, "--reason", "r").status == 0
+    world.sql("UPDATE pauses SET partition = 99 WHERE group_id = %s", world.group)
+    resumed = world.cli("resume", "--partition", 99, "--json", KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert resumed.status == 0 and resumed.json["changed"] == ["partition 99"]
+
+
 def test_the_headroom_of_a_partition_that_waits_goes_down_with_the_age_of_its_oldest_record(bare_world, seed):
     """An hour old by its own timestamp, in a topic that keeps records for a week."""
     world = bare_world

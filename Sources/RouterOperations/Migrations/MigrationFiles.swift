@@ -54,6 +54,22 @@ struct MigrationFiles: Sendable {
         return all
     }
 
+    /// Refuses a `--target` that no file has: it would be "everything", which nobody who names a version means.
+    func requireVersion(_ target: Int?, of clients: [ClientID]) throws {
+        guard let target, target > 1, !shared.contains(where: { $0.version == target }) else { return }
+        // A fault in one client's own files is that client's, and is said where its plan is made.
+        let isOwn = clients.contains { client in
+            (try? versions(of: client))?.contains { $0.version == target } ?? false
+        }
+        guard !isOwn else { return }
+        let newest = shared.last?.version ?? Self.base.version
+        let place = directory.map { "in \($0)" } ?? "in this program; --migrations names a folder of others"
+        throw OperationError(
+            "migration_version_unknown",
+            "--target \(target): there is no version \(target) \(place), the newest for every client is \(newest); "
+                + "nothing was changed")
+    }
+
     // MARK: Reading
 
     static func read(_ directory: String, isOwn: Bool, mayBeMissing: Bool = false) throws -> [SchemaVersion] {

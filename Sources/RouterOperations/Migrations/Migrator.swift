@@ -176,6 +176,7 @@ public struct Migrator: Sendable {
         } else {
             records = try await ledger.find(all: options.clients)
         }
+        try files.requireVersion(options.target, of: records.map(\.id))
         let applied = try await ledger.appliedOfAll()
         let progress = try await ledger.progressOfAll()
         var jobs: [Job] = []

@@ -1,4 +1,6 @@
 import ClientStore
+import KafkaClient
+import Logging
 import PostgresClient
 import RouterConfiguration
 import RouterConnections
@@ -14,11 +16,15 @@ public struct PauseOperations {
         case partitions([Int32])
     }
 
+    private let settings: Settings
+    private let log: Logger
     private let connection: PostgresConnection
     private let group: String
     private let topic: String
 
-    public init(settings: Settings) throws {
+    public init(settings: Settings, log: Logger) throws {
+        self.settings = settings
+        self.log = log
         connection = try PostgresConnection(settings.postgresSettings)
         group = settings.kafka.groupID
         topic = settings.kafka.rawTopic
@@ -27,6 +33,7 @@ public struct PauseOperations {
     /// - Returns: what is paused afterwards, and what of it this call changed.
     public func pause(_ target: Target, reason: String) throws -> PauseReport {
         let reason = try Self.checked(reason)
+        if case .partitions(let partitions) = target { try requirePartitions(partitions) }
         var changed: [String] = []
         for (name, subject) in try subjects(target) {
             if try Pauses.pause(subject, reason: reason, by: OperatorName.current, connection) { changed.append(name) }
@@ -35,6 +42,11 @@ public struct PauseOperations {
     }
 
     public func resume(_ target: Target) throws -> PauseReport {
+        if case .partitions(let partitions) = target {
+            // What is paused can be resumed whatever Kafka says: the topic may have been made anew with fewer partitions.
+            let paused = try Pauses.read(connection, group: group, topic: topic).partitions
+            try requirePartitions(partitions.filter { paused[$0] == nil })
+        }
         var changed: [String] = []
         for (name, subject) in try subjects(target) {
             if try Pauses.resume(subject, by: OperatorName.current, connection) { changed.append(name) }
@@ -47,6 +59,20 @@ public struct PauseOperations {
     private func report(_ changed: [String]) throws -> PauseReport {
         let pauses = try Pauses.read(connection, group: group, topic: topic)
         return PauseReport(pauses, group: group, topic: topic, changed: changed)
+    }
+
+    /// Refuses a partition that the raw topic does not have, before anything is written down.
+    private func requirePartitions(_ partitions: [Int32]) throws {
+        guard !partitions.isEmpty else { return }
+        let found = try RawTopic.existing(settings: settings, log: log)
+        let known = Set(found.partitions.map(\.id))
+        let unknown = Set(partitions).subtracting(known).sorted()
+        guard unknown.isEmpty else {
+            let names = unknown.map { "\($0)" }.joined(separator: ", ")
+            let last = known.max().map { ", only 0 to \($0)" } ?? ""
+            throw OperationError(
+                "partition_unknown", "\(topic) has no partition \(names)\(last); nothing was changed")
+        }
     }
 
     private func subjects(_ target: Target) throws -> [(String, PauseSubject)] {

@@ -64,7 +64,7 @@ public struct Provisioner: Sendable {
     ) async throws -> ProvisionReport {
         defer { warehouse.shutdown() }
         let records = try await select(selection)
-        // A name that does not exist was refused above, before anything is made.
+        // A client or a version that does not exist was refused above, before anything is made.
         var cluster = options.cluster
         if cluster == nil { cluster = try await ledger.anyCluster() }
         if let remark = try await WriteProbeTable(warehouse: warehouse).make(cluster: cluster) { word(remark) }
@@ -111,10 +111,13 @@ public struct Provisioner: Sendable {
     }
 
     private func select(_ selection: Selection) async throws -> [ClientRecord] {
-        switch selection {
-        case .all: try await ledger.clients().filter { $0.status == .pending }
-        case .clients(let ids): try await ledger.find(all: ids)
-        }
+        let records =
+            switch selection {
+            case .all: try await ledger.clients().filter { $0.status == .pending }
+            case .clients(let ids): try await ledger.find(all: ids)
+            }
+        try files.requireVersion(options.target, of: records.map(\.id))
+        return records
     }
 
     // MARK: One client

@@ -28,6 +28,8 @@ public struct SendOptions: Sendable {
     public var count: Int?
     /// Events a second; nil: as fast as Kafka takes them.
     public var rate: Double?
+    /// Makes the topics that are missing; without it a missing raw topic is an error, as its name may be misspelt.
+    public var createsTopics = false
 
     public init(source: Source, count: Int?, rate: Double?) {
         self.source = source

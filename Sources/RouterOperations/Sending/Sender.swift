@@ -34,7 +34,11 @@ public struct Sender {
         case .lines(let path):
             source = try LineRecords(LineSource(path: path, maxLineBytes: settings.rawMessageBytes))
         }
-        report.createdTopics = try TopicSetup.ensure(settings: settings, log: log)
+        if options.createsTopics {
+            report.createdTopics = try TopicSetup.ensure(settings: settings, log: log)
+        } else {
+            _ = try RawTopic.existing(settings: settings, log: log)
+        }
         let producer = try SendProducer(settings: settings, log: log)
         let start = Self.nowMilliseconds()
         let shown = Progress(progress, producer)

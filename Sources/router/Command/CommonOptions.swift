@@ -20,10 +20,22 @@ struct CommonOptions: ParsableArguments {
                 environment: environment, configPath: config,
                 checkKafkaProperty: { KafkaProperties.problem(name: $0, value: $1) })
             settings.log.bootstrap(environment: environment)
-            return CommandContext(settings: settings, log: Logger(label: "router"))
+            let log = Logger(label: "router")
+            Self.warn(ofUnknown: UnknownVariable.all(in: environment), log)
+            return CommandContext(settings: settings, log: log)
         } catch {
             Terminal.printError(error.description)
             throw ExitStatus.usage
+        }
+    }
+
+    /// Names only: the value of a misspelt password is a password.
+    private static func warn(ofUnknown variables: [UnknownVariable], _ log: Logger) {
+        for variable in variables {
+            let hint = variable.nearest.map { "; did you mean \($0)?" } ?? ""
+            log.warning(
+                "the environment variable \(variable.name) is not a setting and is ignored\(hint)",
+                metadata: ["variable": "\(variable.name)"])
         }
     }
 }
