@@ -1,3 +1,4 @@
+import ClickHouseClient
 import ClientStore
 import Logging
 import PostgresClient
@@ -147,6 +148,11 @@ public struct Migrator: Sendable {
         } catch SchemaStop.failed(let text) {
             client.outcome = .failed
             client.detail = text
+        } catch let exception as ClickHouseException {
+            // A question about this client alone was refused, or everybody's would be.
+            if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
+            client.outcome = .failed
+            client.detail = "\(exception)"
         }
         return client
     }
