@@ -134,11 +134,10 @@ public struct ClientRepository {
     }
 
     func check(database: String) throws(ClientRepositoryError) {
-        guard DatabaseName.isValid(database) else {
-            throw ClientRepositoryError(
-                .databaseInvalid,
-                "a database's name has 1 to \(DatabaseName.maxBytes) ASCII letters, digits and underscores, does "
-                    + "not begin with a digit, and is not one of ClickHouse's own")
+        do throws(DatabaseNameError) {
+            try DatabaseName.validate(database)
+        } catch {
+            throw ClientRepositoryError(.databaseInvalid, error.description)
         }
     }
 }

@@ -127,7 +127,8 @@ def assert_audit_names_losses(world, losses, is_noticed=True):
     text = world.cli("audit")
     assert text.status == 2 and "Balanced" not in text.out
     for partition, first, to in losses:
-        assert f"{world.raw}/{partition} {first}-{to - 1}" in text.out, text.out
+        offsets = f"{first}-{to - 1}" if to - first > 1 else str(first)
+        assert f"{world.raw}/{partition} {offsets}, " in text.out, text.out
     one = world.audit("--client", next(iter(world.clients)))
     assert one.status == 2 and one.json["lost"] == found["lost"], one.out
     return found

@@ -2,17 +2,17 @@
 
 import json
 import random
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import pytest
 
 from generator import Make, Sample
 from support.front import Front
+from support.probe import shape, without_write_probe
 from test_dlq import counts, rows
 
 EACH = 40
 ENDLESS = 1_000_000
-PROBE = "router_internal.write_probe"
 
 
 @pytest.fixture
@@ -57,26 +57,6 @@ def rows_of(world, client):
 def assert_each_once(world):
     found = rows(world)
     assert set(found.values()) == {1} and len(found) == 3 * EACH
-
-
-@contextmanager
-def write_probe(world, is_there):
-    """The neutral table, there or not, whether or not provisioning has made it already."""
-    (exists,), = world.warehouse.client.query(
-        "SELECT count() FROM system.tables WHERE database = 'router_internal' AND name = 'write_probe'").result_rows
-    if is_there and not exists:
-        world.warehouse.command("CREATE DATABASE IF NOT EXISTS router_internal")
-        world.warehouse.command(
-            f"CREATE TABLE {PROBE} (prober String, at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY at")
-    elif exists and not is_there:
-        world.warehouse.command(f"RENAME TABLE {PROBE} TO router_internal.away")
-    try:
-        yield
-    finally:
-        if is_there and not exists:
-            world.warehouse.command("DROP DATABASE router_internal SYNC")
-        elif exists and not is_there:
-            world.warehouse.command(f"RENAME TABLE router_internal.away TO {PROBE}")
 
 
 def test_a_client_whose_table_cannot_be_read_is_unknown_and_the_others_are_replayed(refused, front):
@@ -171,17 +151,17 @@ def test_a_server_that_takes_no_writes_is_nobodys_fault(refused, front):
         f"ALTER TABLE `{third.database}`.events_base DELETE WHERE source_topic = '{world.raw}' AND source_offset % 7 = 0 "
         "SETTINGS mutations_sync = 2")
     assert 0 < rows_of(world, third) < EACH
-    with write_probe(world, True):
-        front.order("refuse", "INSERT", ENDLESS, code=243)
-        answer = world.cli("dlq", "replay", "--json")
-        assert answer.status == 1 and "clickhouse_unreachable" in answer.err and "write_probe" in answer.err, answer
-        rebuilt = world.cli("rebuild", third.client_id, "--json")
-        assert rebuilt.status == 1 and "clickhouse_unreachable" in rebuilt.err, rebuilt
-        front.clear()
-        assert world.cli("dlq", "stats", "--json").json["open"] == 2 * EACH
-        assert world.sql("SELECT count(*) FROM dead_letter_attempts WHERE topic = %s", world.raw) == [(0,)]
-        assert replay(world)["delivered"] == 2 * EACH
-        assert world.cli("rebuild", third.client_id, "--json").status == 0
+    assert shape(world), "provisioning has made the table of the neutral write"
+    front.order("refuse", "INSERT", ENDLESS, code=243)
+    answer = world.cli("dlq", "replay", "--json")
+    assert answer.status == 1 and "clickhouse_unreachable" in answer.err and "write_probe" in answer.err, answer
+    rebuilt = world.cli("rebuild", third.client_id, "--json")
+    assert rebuilt.status == 1 and "clickhouse_unreachable" in rebuilt.err, rebuilt
+    front.clear()
+    assert world.cli("dlq", "stats", "--json").json["open"] == 2 * EACH
+    assert world.sql("SELECT count(*) FROM dead_letter_attempts WHERE topic = %s", world.raw) == [(0,)]
+    assert replay(world)["delivered"] == 2 * EACH
+    assert world.cli("rebuild", third.client_id, "--json").status == 0
     assert_each_once(world)
 
 
@@ -189,7 +169,7 @@ def test_a_server_that_takes_no_writes_is_nobodys_fault(refused, front):
 def test_one_client_that_takes_no_writes_fails_alone(refused, front, is_there):
     world = refused
     first = next(iter(world.clients.values()))
-    with write_probe(world, is_there):
+    with nullcontext() if is_there else without_write_probe(world):
         front.order("refuse", first.database, ENDLESS, code=243)
         done = replay(world, status=2)
         front.clear()

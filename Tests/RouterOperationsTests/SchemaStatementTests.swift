@@ -85,6 +85,21 @@ import Testing
         #expect(try String(contentsOf: path, encoding: .utf8) == text)
     }
 
+    @Test func theTableOfTheNeutralWriteIsMadeOnEveryServerOfACluster() throws {
+        let plain = try WriteProbeTable.statements(cluster: nil)
+        #expect(plain.allSatisfy { !$0.contains("ON CLUSTER") && !$0.contains("Replicated") })
+        #expect(
+            try WriteProbeTable.statements(cluster: "a`b") == [
+                "CREATE DATABASE IF NOT EXISTS `router_internal` ON CLUSTER `a\\`b`",
+                "CREATE TABLE IF NOT EXISTS `router_internal`.`write_probe` ON CLUSTER `a\\`b` "
+                    + "(probed_at DateTime DEFAULT now(), prober String)\n"
+                    + "ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') "
+                    + "ORDER BY probed_at TTL probed_at + INTERVAL 1 DAY",
+            ])
+        // Each `provision` and `migrate up` sends them again.
+        for sql in plain { #expect(try statement(sql).isRepeatable) }
+    }
+
     @Test func aUsersStatementsHoldNoPassword() throws {
         let user = ClientUser(database: "client_x", cluster: nil)
         #expect(

@@ -150,6 +150,7 @@ public struct Migrator: Sendable {
             client.outcome = .failed
             client.detail = text
         } catch let exception as ClickHouseException {
+            // A question about this client alone was refused, or everybody's would be.
             if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
             client.outcome = .failed
             client.detail = "\(exception)"

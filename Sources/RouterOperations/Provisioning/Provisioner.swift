@@ -149,6 +149,7 @@ public struct Provisioner: Sendable {
             client.outcome = .failed
             client.detail = "\(error)"
         } catch let exception as ClickHouseException {
+            // A question about this client alone was refused, or everybody's would be.
             if let trouble = await warehouse.serverTrouble(exception) { throw trouble }
             client.outcome = .failed
             client.detail = "\(exception)"

@@ -7,22 +7,26 @@ struct WriteProbeTable {
     let warehouse: Warehouse
 
     /// Its rows say nothing that anybody needs; they expire so that the table never grows.
-    private static let statements = [
-        "CREATE DATABASE IF NOT EXISTS \(Identifier.quoted(WriteProbe.database))",
-        """
-        CREATE TABLE IF NOT EXISTS \(WriteProbe.quotedTable) (probed_at DateTime DEFAULT now(), prober String)
-        ENGINE = MergeTree ORDER BY probed_at TTL probed_at + INTERVAL 1 DAY
-        """,
-    ]
-
+    ///
     /// - Parameter cluster: made on every server of it, with a Replicated engine, as clients' tables are.
+    static func statements(cluster: String?) throws(ClusterSQLError) -> [String] {
+        let plain = [
+            "CREATE DATABASE IF NOT EXISTS \(Identifier.quoted(WriteProbe.database))",
+            """
+            CREATE TABLE IF NOT EXISTS \(WriteProbe.quotedTable) (probed_at DateTime DEFAULT now(), prober String)
+            ENGINE = MergeTree ORDER BY probed_at TTL probed_at + INTERVAL 1 DAY
+            """,
+        ]
+        guard let cluster else { return plain }
+        var clustered: [String] = []
+        for statement in plain { clustered.append(try ClusterSQL.statement(statement, cluster: cluster)) }
+        return clustered
+    }
+
     /// - Returns: what a person should know; nil when the table is there.
     func make(cluster: String?) async throws -> String? {
         do {
-            for statement in Self.statements {
-                let sql = try cluster.map { try ClusterSQL.statement(statement, cluster: $0) } ?? statement
-                try await warehouse.ask(sql)
-            }
+            for statement in try Self.statements(cluster: cluster) { try await warehouse.ask(statement) }
             return nil
         } catch let exception as ClickHouseException {
             // Without the right to make it the clients' own tables may still be made; nothing else is this table's fault.

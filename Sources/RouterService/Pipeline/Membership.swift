@@ -8,6 +8,9 @@ struct Membership {
     /// Assigned, and standing still until a person decides: why.
     var stopped: [Int32: String] = [:]
     var nextLookAtStoppedMilliseconds: Int64 = 0
+    /// Offsets of what we own that retention took. Who starts on a partition and who reads its batches again meet the same
+    /// gap, and it is one loss.
+    var lost: [Int32: RangeSet<Int64>] = [:]
     var hasJoined = false
 
     /// The assignment that waits for its committed offsets.

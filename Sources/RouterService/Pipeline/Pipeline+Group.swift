@@ -125,9 +125,12 @@ extension Pipeline {
         }
     }
 
-    func reportLoss(_ partition: Int32, _ lost: [Range<Int64>]) {
-        progress.lost(partition: partition, offsets: lost)
-        for lost in lost {
+    func reportLoss(_ partition: Int32, _ ranges: [Range<Int64>]) {
+        let lost = RangeSet(ranges).subtracting(membership.lost[partition] ?? RangeSet())
+        guard !lost.isEmpty else { return }
+        membership.lost[partition, default: RangeSet()].formUnion(lost)
+        progress.lost(partition: partition, offsets: Array(lost.ranges))
+        for lost in lost.ranges {
             counts.lostToRetention += Int64(lost.count)
             metrics.lostToRetention.increment(by: lost.count)
             log.critical(
@@ -175,6 +178,8 @@ extension Pipeline {
             // What is read and not sealed never left: the next owner reads it.
             intakes[partition] = nil
             membership.stopped[partition] = nil
+            // The next log of that name may have the same offsets.
+            membership.lost[partition] = nil
             membership.startingOver.remove(partition)
             metrics.lag.forget(partition)
             forgetProgress(partition)

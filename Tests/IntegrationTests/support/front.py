@@ -4,6 +4,9 @@ import base64
 import json
 import urllib.request
 
+ALWAYS = 1_000_000
+"""More queries than any test asks."""
+
 
 class Front:
     def __init__(self, settings):
