@@ -29,6 +29,9 @@ public struct SettingDescription: Sendable {
         all.first { $0.name == name }
     }
 
+    /// A name that nobody typed cannot be misspelt.
+    public static func isDefault(_ value: String, of name: SettingName) -> Bool { of(name)?.defaultText == value }
+
     /// The table in README.md, in Markdown.
     public static func markdownTable() -> String {
         var lines = ["| name | default | meaning |", "|---|---|---|"]

@@ -8,7 +8,9 @@ struct SendCommand: AsyncParsableCommand {
         abstract: "Sends sample events to the raw topic, good and bad ones.",
         discussion: """
             Visitors of a shop, in the names of all active clients: sessions, page views, purchases. The same seed makes the same \
-            events but for their times. A topic that is missing is an error without --create-topics: its name may be misspelt. It ends when Kafka has acknowledged every event.
+            events but for their times. \
+            A topic other than the default that is missing is an error without --create-topics: its name may be misspelt. \
+            It ends when Kafka has acknowledged every event.
 
             Ways of being bad: \(SampleKind.bad.map(\.name).joined(separator: ", ")).
 

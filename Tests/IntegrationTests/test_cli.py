@@ -189,6 +189,14 @@ def test_send_to_a_topic_that_is_missing_is_refused_and_makes_none(world):
     assert made.status == 0 and made.json["created_topics"] == [misspelt] and made.json["sent"] == 1
 
 
+def test_send_makes_the_default_topic_on_a_fresh_cluster(world):
+    default, dead = "shared_raw_events", "shared_dead_letter"
+    world.broker.delete_topics(default, dead)
+    made = world.cli("send", FROM_FILE, "-", "--json", input=b"{}\n", KAFKA_RAW_TOPIC="", KAFKA_DEAD_LETTER_TOPIC="")
+    assert made.status == 0 and set(made.json["created_topics"]) == {default, dead} and made.json["sent"] == 1
+    world.broker.delete_topics(default, dead)
+
+
 def test_a_misspelt_variable_is_a_warning_with_the_nearest_name(world):
     value = "a-value-that-may-be-a-secret"
     misspelt = {

@@ -34,7 +34,8 @@ public struct Sender {
         case .lines(let path):
             source = try LineRecords(LineSource(path: path, maxLineBytes: settings.rawMessageBytes))
         }
-        if options.createsTopics {
+        // The default's name cannot be misspelt: on a fresh cluster it is made, as `router run` would.
+        if options.createsTopics || SettingDescription.isDefault(settings.kafka.rawTopic, of: .kafkaRawTopic) {
             report.createdTopics = try TopicSetup.ensure(settings: settings, log: log)
         } else {
             _ = try RawTopic.existing(settings: settings, log: log)
