@@ -3,7 +3,6 @@ out, a client's own trouble is that client's alone, and whoever waits says for w
 
 import hashlib
 import json
-import os
 import signal
 import time
 
@@ -28,8 +27,6 @@ STALL_SECONDS = 10
 ALWAYS = 1_000_000
 FLOOD = 20_000
 """Events of 1 KiB in each partition."""
-MEMORY_OF_ITS_OWN_BYTES = 40 << 20
-"""What the process may grow by beside what it counts: its allocator's, and the queue of Kafka's client."""
 BEGINS, ENDS = "a partition does not move", "a partition moves again"
 
 
@@ -97,20 +94,15 @@ def test_what_a_killed_life_had_sealed_is_given_back_once_it_is_redone(world, fr
     world.account()
 
 
-def resident_bytes(router):
-    pages = open(f"/proc/{router.process.pid}/statm").read().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
 def test_one_unknown_client_holds_what_is_counted_and_no_more(world, stack):
     """Its record waits for Postgres, and with it what stands behind it in its partition. The flood of a known client is
-    fetched, delivered and freed beside it."""
+    fetched, delivered and freed beside it. That nothing else is kept is shown where it can be measured, by what malloc has
+    given out (KafkaClientTests/RecordCopyTests): here the process also has what noida sends beyond every fetch limit."""
     known = world.add_client()
     router = world.run(ROUTER_MEMORY_LIMIT_MB=64).await_ready()
     world.produce(events(world, known, 300))
     world.await_caught_up(router)
     new = world.add_client()
-    before = resident_bytes(router)
     with stack.without("redis", "frozen"), stack.without("postgres", "frozen"):
         # So that all of it is fetched in large answers, and not as it is produced.
         router.signal(signal.SIGSTOP)
@@ -122,10 +114,8 @@ def test_one_unknown_client_holds_what_is_counted_and_no_more(world, stack):
               interval=0.5, alive=router.must_live)
         until("only what waits is held", lambda: status(router)["buffered_bytes"] < 8 << 20, alive=router.must_live)
         counted = status(router)["buffered_bytes"]
-        grown = resident_bytes(router) - before
-        note(f"{world.name}: {counted >> 10} KiB counted, {grown >> 10} KiB more used")
+        note(f"{world.name}: {counted >> 10} KiB counted")
     assert counted > 1024, "the record has to wait"
-    assert grown < 4 * counted + MEMORY_OF_ITS_OWN_BYTES
     world.await_caught_up(router)
     assert delivered(world, new) == 1 and delivered(world, known) == 300 + 3 * FLOOD
     assert router.terminate() == 0

@@ -84,7 +84,7 @@ def test_killed_between_a_statement_and_its_record(world, front):
         command.kill()
     assert client.database not in world.warehouse.command("SHOW DATABASES")
     # ClickHouse keeps the statement until Postgres takes no records any more.
-    front.order("delay", "CREATE TABLE", on="any", seconds=60)
+    front.order("delay", f"CREATE TABLE IF NOT EXISTS `{client.database}`", on="any", seconds=60)
     command = Started(world, "provision", client.client_id)
     until_running(world, f"`{client.database}`.events_base")
     with held(world, "LOCK TABLE schema_progress IN EXCLUSIVE MODE"):
@@ -114,7 +114,7 @@ def test_killed_before_the_status(world):
 def test_a_lost_connection_to_postgres_stops_before_the_next_statement(world, front):
     """The lock is gone with the session, so nothing more may be sent."""
     client = world.add_client(provision=False)
-    front.order("delay", "CREATE DATABASE", on="any", seconds=60)
+    front.order("delay", f"CREATE DATABASE IF NOT EXISTS `{client.database}`", on="any", seconds=60)
     command = Started(world, "provision", client.client_id)
     until_running(world, f"CREATE DATABASE IF NOT EXISTS `{client.database}`")
     # One session, and two locks of it.
