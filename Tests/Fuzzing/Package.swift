@@ -13,9 +13,11 @@ let package = Package(
         .target(
             name: "RouterCore", dependencies: ["CCrypto"], path: "RouterCore",
             exclude: [
-                "Batch", "Delivery", "Destination", "Reinsert", "Clients/AgedMap.swift", "Clients/ClientAnswer.swift",
+                "Batch", "Delivery", "Destination", "Memory", "Progress", "Reinsert", "Clients/AgedMap.swift",
+                "Clients/ClientAnswer.swift",
                 "Clients/ClientDirectory.swift", "Clients/ClientEntry.swift", "Clients/ClientJudgement.swift",
                 "Clients/ClientRoster.swift", "Clients/DatabaseName.swift", "DeadLetter/DeadLetter.swift",
+                "DeadLetter/DeadLetterForm.swift", "DeadLetter/DeadLetterQueue.swift",
             ],
             sources: [
                 "Event", "Clients/HexDigits.swift", "Clients/KeyHash.swift", "Clients/KeyHash+Text.swift",
