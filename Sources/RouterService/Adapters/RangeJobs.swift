@@ -48,10 +48,6 @@ final class RangeJobs {
         queue.current == nil ? queue.bytes : queue.bytes + assembly.bytes + letterBytes + parked.bytes
     }
 
-    var isIdle: Bool { queue.isIdle }
-
-    func isReading(_ partition: Int32) -> Bool { queue.isReading(partition) }
-
     func add(_ job: RereadQueue.Job, partition: Int32, from: Int64, to: Int64) {
         queue.add(job, partition: partition, from: from, to: to)
     }
